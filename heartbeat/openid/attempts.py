@@ -16,7 +16,10 @@ SEALED_AS = "openid_attempt"
 
 @dataclass(frozen=True)
 class SignInAttempt:
-    """`state` comes back with the code, `nonce` in the ID token; `verifier` proves that the code is ours (PKCE)."""
+    """`state` comes back with the code, `nonce` in the ID token; `verifier` proves that the code is ours (PKCE).
+
+    `prompt` is what the issuer was asked to show, if anything.
+    """
 
     issuer: str
     state: str
@@ -24,16 +27,17 @@ class SignInAttempt:
     verifier: str
     next_page: str
     began_at: str
+    prompt: str = ""
 
     def seal(self, keyring: Keyring) -> str:
         """Make what the browser keeps. Raises `NoKey`."""
         return keyring.seal(json.dumps(asdict(self)), SEALED_AS)
 
 
-def new_attempt(issuer: str, next_page: str, now: datetime) -> SignInAttempt:
+def new_attempt(issuer: str, next_page: str, now: datetime, prompt: str = "") -> SignInAttempt:
     """Begin a sign-in that leads to a page of ours."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    return SignInAttempt(issuer, state, nonce, verifier, next_page, now.isoformat())
+    return SignInAttempt(issuer, state, nonce, verifier, next_page, now.isoformat(), prompt)
 
 
 def open_attempt(keyring: Keyring, sealed: str, state: str, issuer: str, now: datetime) -> SignInAttempt | None:

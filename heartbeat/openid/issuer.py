@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 from heartbeat.egress.capped import ENCODINGS
 from heartbeat.egress.client import Guard, Transport
 from heartbeat.egress.unreachable import why_unreachable
+from heartbeat.openid.attempts import SignInAttempt
 from heartbeat.openid.id_tokens import signing_keys
 from heartbeat.openid.metadata import BASIC, WELL_KNOWN, IssuerMetadata, WrongMetadata, read_metadata
 from heartbeat.openid.problems import NOT_OURS, IssuerAway, SignInRefused
@@ -81,12 +82,17 @@ class Issuer:
         keys: KeySet = kept.value
         return keys
 
-    async def authorization_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+    async def authorization_url(self, redirect_uri: str, attempt: SignInAttempt) -> str:
         """Where a browser is sent to sign in."""
         metadata = await self.metadata()
+        prompt = {"prompt": attempt.prompt} if attempt.prompt else {}
         async with self._client(metadata, redirect_uri) as client:
             url, _ = client.create_authorization_url(
-                metadata.authorization_endpoint, state=state, code_verifier=verifier, nonce=nonce
+                metadata.authorization_endpoint,
+                state=attempt.state,
+                code_verifier=attempt.verifier,
+                nonce=attempt.nonce,
+                **prompt,
             )
         return str(url)
 

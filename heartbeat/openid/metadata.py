@@ -7,6 +7,8 @@ from typing import Any
 from heartbeat.domain.setting_values import require_secure
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+# What an issuer shows to somebody who is signed in there: accounts to choose from, or its form.
+SELECT_ACCOUNT, LOGIN = "select_account", "login"
 BASIC, POST, PUBLIC = "client_secret_basic", "client_secret_post", "none"
 
 
@@ -16,7 +18,10 @@ class WrongMetadata(Exception):
 
 @dataclass(frozen=True)
 class IssuerMetadata:
-    """The endpoints of an issuer, and what it can do. `names_itself`: its answers carry `iss` (RFC 9207)."""
+    """The endpoints of an issuer, and what it can do. `names_itself`: its answers carry `iss` (RFC 9207).
+
+    `prompts` are empty where it does not say which it knows.
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -27,12 +32,17 @@ class IssuerMetadata:
     algorithms: tuple[str, ...]
     auth_methods: tuple[str, ...]
     names_itself: bool
+    prompts: tuple[str, ...]
 
     def auth_method(self, has_secret: bool) -> str:
         """How we say who we are at the token endpoint; what an issuer does not say is as the standard has it."""
         if not has_secret:
             return PUBLIC
         return POST if POST in self.auth_methods and BASIC not in self.auth_methods else BASIC
+
+    def prompt_for_another(self) -> str:
+        """How an issuer is asked for another account than the one that somebody is signed in with there."""
+        return SELECT_ACCOUNT if SELECT_ACCOUNT in (self.prompts or (SELECT_ACCOUNT,)) else LOGIN
 
 
 def read_metadata(document: Any, issuer: str) -> IssuerMetadata:
@@ -51,6 +61,7 @@ def read_metadata(document: Any, issuer: str) -> IssuerMetadata:
         _texts(document, "id_token_signing_alg_values_supported") or ("RS256",),
         _texts(document, "token_endpoint_auth_methods_supported") or (BASIC,),
         document.get("authorization_response_iss_parameter_supported") is True,
+        _texts(document, "prompt_values_supported"),
     )
 
 

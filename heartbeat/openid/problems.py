@@ -12,6 +12,11 @@ TOO_MANY_GROUPS = (
     "assigned to Heartbeat."
 )
 
+# Where another account at the issuer may be let in.
+WITH_ANOTHER = {REFUSED, NO_MEMBER, TOO_MANY_GROUPS}
+# What people who were sent here by nobody are told; these count as failures to get in.
+INVENTED = {AGAIN, NOT_OURS}
+
 
 class IssuerAway(Unavailable):
     """503: the issuer did not answer, or with nothing that can be used. `reason` is for the log."""

@@ -6,7 +6,7 @@ The authorization code flow with PKCE; the library's part is in `issuer.py` and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.group_roles import EVERYBODY, GroupsUnknown, groups_of, roles_by_project
@@ -14,9 +14,12 @@ from heartbeat.domain.openid_claims import OpenIdPerson, merged_claims, person_o
 from heartbeat.openid.attempts import SignInAttempt, new_attempt
 from heartbeat.openid.id_tokens import Expected, UnknownKey, WrongToken, verified_claims
 from heartbeat.openid.issuer import IssuedTokens, Issuer
-from heartbeat.openid.metadata import IssuerMetadata
+from heartbeat.openid.metadata import LOGIN, SELECT_ACCOUNT, IssuerMetadata
 from heartbeat.openid.problems import AGAIN, NOT_OURS, REFUSED, TOO_MANY_GROUPS, SignInRefused
 from heartbeat.settings import Settings
+
+# What an issuer answers that does not know what we asked it to show.
+UNKNOWN_PROMPT = "invalid_request"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class SignedInPerson:
     id_token: str
 
 
+class StartedSignIn(NamedTuple):
+    """Where the browser is sent, and what it has to come back with."""
+
+    url: str
+    attempt: SignInAttempt
+
+
 class OpenIdSignIn:
     """Sign-ins with the issuer of the settings."""
 
@@ -45,11 +55,22 @@ class OpenIdSignIn:
         self._now = now
         self._issuer = Issuer(settings)
 
-    async def begin(self, redirect_uri: str, next_page: str) -> tuple[str, SignInAttempt]:
-        """Return where the browser is sent, and what it has to come back with. Raises `IssuerAway`."""
-        attempt = new_attempt(self._issuer.url, next_page, self._now())
-        url = await self._issuer.authorization_url(redirect_uri, attempt.state, attempt.nonce, attempt.verifier)
-        return url, attempt
+    async def begin(self, redirect_uri: str, next_page: str, *, with_another: bool = False) -> StartedSignIn:
+        """Lead to the issuer, perhaps to another account than the one there. Raises `IssuerAway`."""
+        prompt = (await self._issuer.metadata()).prompt_for_another() if with_another else ""
+        return await self._started(redirect_uri, new_attempt(self._issuer.url, next_page, self._now(), prompt))
+
+    async def begin_anew(
+        self, attempt: SignInAttempt | None, answer: IssuerAnswer, redirect_uri: str
+    ) -> StartedSignIn | None:
+        """Lead to the issuer's form where it knows no choice of accounts, which not all say. Raises `IssuerAway`."""
+        if attempt is None or attempt.prompt != SELECT_ACCOUNT or answer.error != UNKNOWN_PROMPT:
+            return None
+        again = new_attempt(self._issuer.url, attempt.next_page, self._now(), LOGIN)
+        return await self._started(redirect_uri, again)
+
+    async def _started(self, redirect_uri: str, attempt: SignInAttempt) -> StartedSignIn:
+        return StartedSignIn(await self._issuer.authorization_url(redirect_uri, attempt), attempt)
 
     async def finish(self, attempt: SignInAttempt | None, answer: IssuerAnswer, redirect_uri: str) -> SignedInPerson:
         """Read who came back. Raises `SignInRefused` and `IssuerAway`."""

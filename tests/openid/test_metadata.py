@@ -36,6 +36,20 @@ def test_we_say_who_we_are_as_the_issuer_wants_it(offered: list[str], has_secret
 
 
 @pytest.mark.parametrize(
+    ("known", "prompt"),
+    [
+        (None, "select_account"),
+        (["none", "login", "select_account"], "select_account"),
+        (["none", "login", "consent"], "login"),
+        (["none"], "login"),
+    ],
+)
+def test_another_account_is_asked_for_as_the_issuer_knows_it(known: list[str] | None, prompt: str) -> None:
+    document = PLAIN if known is None else PLAIN | {"prompt_values_supported": known}
+    assert read_metadata(document, ISSUER).prompt_for_another() == prompt
+
+
+@pytest.mark.parametrize(
     "document",
     [
         [],

@@ -6,6 +6,7 @@ What a browser began has to come back to the same one: it keeps the attempt, sea
 import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -19,13 +20,13 @@ from api.dashboard.translations import gettext as _
 from api.deps import Stack, address_of, stack_of
 from heartbeat.domain.errors import ProductError
 from heartbeat.openid.attempts import LASTS, SignInAttempt, open_attempt
-from heartbeat.openid.problems import NO_MEMBER, NOT_OURS, IssuerAway, SignInRefused
+from heartbeat.openid.problems import INVENTED, NO_MEMBER, WITH_ANOTHER, IssuerAway, SignInRefused
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.users.openid import AdmittedUser, admit
 from heartbeat.store.users.sessions import SessionOwner
 
 if TYPE_CHECKING:
-    from heartbeat.openid.sign_in import IssuerAnswer
+    from heartbeat.openid.sign_in import IssuerAnswer, StartedSignIn
 
 router = APIRouter(prefix="/sign-in/openid", route_class=PageRoute, include_in_schema=False)
 log = logging.getLogger(__name__)
@@ -34,25 +35,15 @@ CALLBACK = "/sign-in/openid/callback"
 
 
 @router.get("")
-async def begin(request: Request, next: str = "/") -> Response:  # noqa: A002
+async def begin(request: Request, next: str = "/", another: bool = False) -> Response:  # noqa: A002
     """Lead to the issuer. It is a link: the policy of our pages lets forms lead to ourselves alone."""
     stack = _stack(request)
-    home = base_url(request, stack.settings)
+    redirect_uri = base_url(request, stack.settings) + CALLBACK
     try:
-        url, attempt = await (await stack.openid.sign_in()).begin(home + CALLBACK, own_page(next))
+        started = await (await stack.openid.sign_in()).begin(redirect_uri, own_page(next), with_another=another)
     except IssuerAway as problem:
         return _refused(request, problem)
-    response = RedirectResponse(url, 303)
-    response.set_cookie(
-        _cookie(attempt.state),
-        attempt.seal(Keyring.from_settings(stack.settings)),
-        max_age=int(LASTS.total_seconds()),
-        path=CALLBACK,
-        secure=is_https(request),
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    return _to_issuer(request, started)
 
 
 @router.get("/callback")
@@ -65,13 +56,19 @@ async def callback(
 
     home, attempt = base_url(request, _stack(request).settings), _attempt(request, state)
     try:
-        response = await _welcome(request, attempt, IssuerAnswer(code, error, iss), home)
+        response = await _taken_back(request, attempt, IssuerAnswer(code, error, iss), home)
     except (IssuerAway, SignInRefused) as problem:
-        if problem.message == NOT_OURS:
+        if problem.message in INVENTED:
             await _stack(request).auth_throttle.count(AT_SIGN_IN, address_of(request))
-        response = _refused(request, problem)
+        response = _refused(request, problem, attempt.next_page if attempt else "/")
     response.delete_cookie(_cookie(state), path=CALLBACK)
     return response
+
+
+async def _taken_back(request: Request, attempt: SignInAttempt | None, answer: "IssuerAnswer", home: str) -> Response:
+    sign_in = await _stack(request).openid.sign_in()
+    started = await sign_in.begin_anew(attempt, answer, home + CALLBACK)
+    return _to_issuer(request, started) if started else await _welcome(request, attempt, answer, home)
 
 
 async def _welcome(request: Request, attempt: SignInAttempt | None, answer: "IssuerAnswer", home: str) -> Response:
@@ -94,10 +91,25 @@ def _attempt(request: Request, state: str) -> SignInAttempt | None:
     return open_attempt(Keyring.from_settings(stack.settings), sealed, state, issuer, stack.now())
 
 
-def _refused(request: Request, problem: IssuerAway | SignInRefused) -> Response:
+def _to_issuer(request: Request, started: "StartedSignIn") -> Response:
+    response, attempt = RedirectResponse(started.url, 303), started.attempt
+    response.set_cookie(
+        _cookie(attempt.state),
+        attempt.seal(Keyring.from_settings(stack_of(request).settings)),
+        max_age=int(LASTS.total_seconds()),
+        path=CALLBACK,
+        secure=is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def _refused(request: Request, problem: IssuerAway | SignInRefused, next_page: str = "/") -> Response:
     if problem.reason:
         log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem.reason)
-    return html("openid_refused", problem.status, problem=problem.message)
+    another = f"/sign-in/openid?another=yes&next={quote(next_page)}" if problem.message in WITH_ANOTHER else ""
+    return html("openid_refused", problem.status, problem=problem.message, another=another)
 
 
 def _cookie(state: str) -> str:

@@ -21,6 +21,7 @@ from heartbeat.store.users.memberships import projects_of, set_member
 from heartbeat.store.users.users import USER, create_user, user_by_email
 from tests.support.dashboard import SITE, Browser, browsing
 from tests.support.databases import fresh_database
+from tests.support.html_pages import HtmlPage
 from tests.support.openid_provider import SECRET, openid_provider, sign_in_there
 from tests.support.ports import free_port
 from tests.support.seeds import NOW, a_project
@@ -117,6 +118,21 @@ async def test_who_is_a_member_of_nothing_is_told_whom_to_ask(browser: Browser, 
     assert await accounts(database) == []
 
 
+async def test_who_is_refused_is_offered_another_account(browser: Browser) -> None:
+    refused = await sign_in(browser, "grace", "/runs")
+    [offer] = [link for link in HtmlPage(refused.text, "/").links if "another" in link]
+    asked = await browser.get(offer)
+    there = httpx.URL(asked.headers["location"])
+    assert there.params["prompt"] == "select_account"
+    # This issuer knows no such choice, and says so only now: its form is asked for then.
+    unknown = await asyncio.to_thread(sign_in_there, str(there), "ada")
+    assert "invalid_request" in unknown
+    again = await browser.get(unknown)
+    assert (again.status_code, httpx.URL(again.headers["location"]).params["prompt"]) == (303, "login")
+    back = await asyncio.to_thread(sign_in_there, again.headers["location"], "ada")
+    assert leads_to(await browser.get(back)) == "/runs"
+
+
 async def test_an_address_that_is_not_verified_takes_over_nobody(browser: Browser, database: Database) -> None:
     def seed(connection: Connection) -> None:
         grace = create_user(connection, "grace@example.com", "Grace", NOW)
@@ -173,7 +189,21 @@ async def test_who_breaks_off_is_told_so(browser: Browser, issuer: str) -> None:
     begun = httpx.URL((await browser.get("/sign-in/openid")).headers["location"])
     params = {"state": begun.params["state"], "error": "access_denied", "iss": issuer}
     answer = await browser.get("/sign-in/openid/callback", params=params)
-    assert (answer.status_code, "you broke off" in answer.text) == (403, True)
+    assert (answer.status_code, "you broke off" in answer.text, "another account" in answer.text) == (403, True, True)
+
+
+async def test_who_invents_answers_waits_and_a_right_one_gets_in(browser: Browser, settings: Settings) -> None:
+    right = await callback_of(browser, "ada")
+    codes = [await browser.get("/sign-in/openid") for _ in range(2)]
+    states = [httpx.URL(begun.headers["location"]).params["state"] for begun in codes]
+    answers = []
+    # Of states that nobody was sent away with, and of codes that the issuer never made.
+    for state in [f"invented{n}" for n in range(settings.free_failures - 1)] + states + ["invented"]:
+        params = {"state": state, "code": "invented", "iss": settings.oidc_issuer or ""}
+        answers.append(await browser.get("/sign-in/openid/callback", params=params))
+    assert [answer.status_code for answer in answers] == [403] * (settings.free_failures + 1) + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert (await browser.get(right)).status_code == 200
 
 
 async def test_two_tabs_may_sign_in_at_once(browser: Browser) -> None:

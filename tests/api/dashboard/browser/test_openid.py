@@ -53,6 +53,10 @@ async def come(visitors: Visitors) -> Page:
 
 async def sign_in_there(page: Page, person: str) -> None:
     await page.get_by_role("link", name="Sign in with Acme").click()
+    await fill_in_there(page, person)
+
+
+async def fill_in_there(page: Page, person: str) -> None:
     await page.get_by_placeholder("Enter any login").fill(person)
     await page.get_by_placeholder("and password").fill("any")
     await page.get_by_role("button", name="Sign-in").click()
@@ -84,3 +88,12 @@ async def test_a_person_of_no_project_is_told_whom_to_ask(visitors: Visitors) ->
     await check_accessible(page)
     await page.get_by_role("link", name="Back to the ways to sign in").click()
     await expect(page.get_by_label("Project key")).to_be_visible()
+
+
+async def test_who_is_signed_in_there_as_somebody_else_chooses_another_account(visitors: Visitors) -> None:
+    page = await come(visitors)
+    await page.goto("/runs")
+    await sign_in_there(page, "grace")
+    await page.get_by_role("link", name="Sign in with another account").click()
+    await fill_in_there(page, "ada")
+    await page.wait_for_url("**/runs")
