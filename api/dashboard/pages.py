@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Container, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, Request
@@ -27,7 +27,7 @@ from heartbeat.domain.actors import Visit, link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
 from heartbeat.domain.text import storable_text
-from heartbeat.store.database.acting import speak_for
+from heartbeat.store.database.acting import act_as, speak_for
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
@@ -41,8 +41,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+OwnQuery = Callable[Concatenate[Connection, sessions.OpenSession, P], T]
 
-SIGN_IN = "/sign-in"
+SIGN_IN, PROJECTS = "/sign-in", "/projects"
 MAX_SEARCH = 200
 NO_PROJECT = "You are not a member of this project any more. Ask one of its admins to invite you."
 # What lets somebody in is not written into a page.
@@ -66,6 +67,10 @@ class SignedOut(Exception):
     """There is no session, it has ended, or its key was revoked."""
 
 
+class NoProject(Forbidden):
+    """A person is signed in, and no member of the project of their session, which may be none."""
+
+
 class PageRoute(APIRoute):
     """A route for people: a form must come from a page of ours, an error is a page, every answer is locked down."""
 
@@ -82,6 +87,9 @@ class PageRoute(APIRoute):
                 response = await handle(request)
             except SignedOut:
                 response = await _to_sign_in(request)
+            except NoProject as problem:
+                is_page = request.method == "GET"
+                response = RedirectResponse(PROJECTS, 303) if is_page else _error_page(request, problem)
             except ProductError as problem:
                 if isinstance(problem, Unavailable):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
@@ -167,6 +175,26 @@ class Visitor:
         """Run `change(connection, access, …)` in one transaction, rolled back when it raises."""
         return await self.stack.database.write(self._authorized, named(change), *args, **kwargs)
 
+    async def read_own(self, query: OwnQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `query(connection, session, …)` for whoever is signed in, also without a project."""
+        return await self.stack.database.read(self._own, query, *args, **kwargs)
+
+    async def write_own(self, change: OwnQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read_own` in a transaction that changes something."""
+        return await self.stack.database.write(self._own, change, *args, **kwargs)
+
+    async def own_frame(self) -> Frame | None:
+        """`frame`, or nothing around a page of whoever has no project open."""
+        try:
+            return await self.frame()
+        except NoProject:
+            return None
+
+    def _own(self, connection: Connection, query: OwnQuery[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        opened = self._opened(connection)
+        act_as(connection, opened.owner.actor(self._visit))
+        return query(connection, opened, *args, **kwargs)
+
     def _authorized(self, connection: Connection, query: AccessQuery[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return query(connection, self._authorize(connection), *args, **kwargs)
 
@@ -181,24 +209,29 @@ class Visitor:
         return frame, query(connection, access, *args, **kwargs)
 
     def _authorize(self, connection: Connection) -> Access:
+        opened = self._opened(connection)
+        project = opened.project
+        if project is None:
+            raise NoProject("no_project", NO_PROJECT)
+        actor = opened.owner.actor(self._visit)
+        access = Access(project, self.stack.settings.plan(project.plan), key=opened.key, user=opened.user, actor=actor)
+        access.require(self._needs)
+        return access
+
+    def _opened(self, connection: Connection) -> sessions.OpenSession:
         now = self.now()
         opened = sessions.open_session(connection, self._token, now) if self._token else None
         if opened is None:
             raise SignedOut
-        session, key, project = opened.session, opened.key, opened.project
+        session, key = opened.session, opened.key
         self.session_uuid = session.uuid
         if key is not None:
             self.key_uuid = key.uuid
             self.stack.key_uses.note(key, self._visit.address)
         self.user_uuid = opened.user.uuid if opened.user else ""
-        if project is None:
-            raise Forbidden("no_project", NO_PROJECT)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        actor = opened.owner.actor(self._visit)
-        access = Access(project, self.stack.settings.plan(project.plan), key=key, user=opened.user, actor=actor)
-        access.require(self._needs)
-        return access
+        return opened
 
 
 def _access(connection: Connection, access: Access) -> Access:

@@ -20,7 +20,7 @@ from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Forbidden, Invalid, NotFound, ProductError
 from heartbeat.domain.people import check_password
 from heartbeat.store.database.pages import Page
-from heartbeat.store.projects.access import Access, ActingUser
+from heartbeat.store.projects.access import ActingUser
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import sessions as store
 from heartbeat.store.users.passwords import set_password
@@ -40,7 +40,7 @@ NOTICES = {
 
 @dataclass(frozen=True)
 class OwnAccount:
-    """A person, their role in the project that they look at, and their sessions everywhere."""
+    """A person, their role in the project that they look at, if any, and their sessions everywhere."""
 
     user: User
     role: str
@@ -57,14 +57,14 @@ async def account_page(visitor: VisitorDep, done: str = "") -> Response:
 async def change_password(request: Request, visitor: VisitorDep) -> Response:
     """Set another password; all sessions of the person end, and this browser gets another."""
     form, stack = await read_form(request), visitor.stack
-    user = await visitor.read(own_user)
+    user = await visitor.read_own(own_user)
     try:
         await require_password(visitor, user, form.get("current"))
         password = check_password(form.get("password"), user.email)
     except Invalid as problem:
         return await account_html(visitor, problem)
     kept = await stack.passwords.hash(password)
-    token = await visitor.write(_change_password, kept, visit_of(request), visitor.now())
+    token = await visitor.write_own(_change_password, kept, visit_of(request), visitor.now())
     response = RedirectResponse("/account?done=password", 303)
     set_cookie(response, token, is_https(request))
     return response
@@ -73,65 +73,65 @@ async def change_password(request: Request, visitor: VisitorDep) -> Response:
 @router.post("/sessions/{uuid}/end")
 async def end(uuid: str, visitor: VisitorDep) -> Response:
     """End one session; with this one's own one is signed out."""
-    await visitor.write(_end, uuid)
+    await visitor.write_own(_end, uuid)
     return RedirectResponse(SIGN_IN if uuid == visitor.session_uuid else "/account?done=ended", 303)
 
 
 @router.post("/sessions/end")
 async def end_others(visitor: VisitorDep) -> Response:
     """End every session of the person but the one that asks for it."""
-    await visitor.write(_end_others, visitor)
+    await visitor.write_own(_end_others, visitor)
     return RedirectResponse("/account?done=others", 303)
 
 
 async def account_html(visitor: Visitor, problem: ProductError | None = None, done: str = "") -> Response:
     """The page, and what was wrong with what was typed in it."""
     now = visitor.now()
-    frame, account = await visitor.read_framed(_account, now)
+    frame, account = await visitor.own_frame(), await visitor.read_own(_account, now)
     return html(
         "account",
         400 if problem else 200,
         frame=frame,
         user=account.user,
-        role=_(PRESET_NAMES[account.role]),
+        role=_(PRESET_NAMES[account.role]) if account.role else "",
         sessions=session_lines(account.sessions, visitor.session_uuid, now),
         errors=field_errors(problem) if problem else {},
         done=_(NOTICES[done]) if done in NOTICES else None,
     )
 
 
-def acting_user(access: Access) -> ActingUser:
+def acting_user(opened: store.OpenSession) -> ActingUser:
     """Return who is signed in; raises `Forbidden` for who came with a key."""
-    if access.user is None:
+    if opened.user is None:
         raise Forbidden("no_person", NO_PERSON)
-    return access.user
+    return opened.user
 
 
-def own_user(connection: Connection, access: Access) -> User:
+def own_user(connection: Connection, opened: store.OpenSession) -> User:
     """Read the row of who is signed in; raises `Forbidden` as `acting_user` does."""
-    user = user_by_id(connection, acting_user(access).id)
+    user = user_by_id(connection, acting_user(opened).id)
     assert user is not None
     return user
 
 
-def _account(connection: Connection, access: Access, now: datetime) -> OwnAccount:
-    user = own_user(connection, access)
+def _account(connection: Connection, opened: store.OpenSession, now: datetime) -> OwnAccount:
+    user = own_user(connection, opened)
     listed, _total = store.session_page(connection, store.of_user(user.id), now, MAX_SESSIONS)
-    return OwnAccount(user, acting_user(access).role, listed)
+    return OwnAccount(user, acting_user(opened).role, listed)
 
 
-def _change_password(connection: Connection, access: Access, kept: str, visit: Visit, now: datetime) -> str:
-    user = own_user(connection, access)
+def _change_password(connection: Connection, opened: store.OpenSession, kept: str, visit: Visit, now: datetime) -> str:
+    user = own_user(connection, opened)
     set_password(connection, user, kept)
-    owner = store.SessionOwner(user_id=user.id, project_id=access.project.id)
+    owner = store.SessionOwner(user_id=user.id, project_id=opened.project.id if opened.project else None)
     return store.begin_session(connection, owner, visit, "", now)
 
 
-def _end(connection: Connection, access: Access, uuid: str) -> None:
-    if access.user is None:
+def _end(connection: Connection, opened: store.OpenSession, uuid: str) -> None:
+    if opened.user is None:
         raise NotFound("session", uuid[:64])
-    store.end_named_session(connection, store.of_user(access.user.id), uuid)
+    store.end_named_session(connection, store.of_user(opened.user.id), uuid)
 
 
-def _end_others(connection: Connection, access: Access, visitor: Visitor) -> None:
-    store.end_other_sessions(connection, store.of_user(acting_user(access).id), visitor.session_uuid)
+def _end_others(connection: Connection, opened: store.OpenSession, visitor: Visitor) -> None:
+    store.end_other_sessions(connection, store.of_user(acting_user(opened).id), visitor.session_uuid)

@@ -20,7 +20,8 @@ async def projects_page(request: Request) -> Response:
     """The projects that the person is a member of; a session of a key has one alone."""
     stack = stack_of(request)
     opened, own = await stack.database.read(_projects, token_of(request), stack)
-    return html("projects", projects=own, now=opened.project)
+    person = opened.user.email if opened.user else ""
+    return html("projects", projects=own, now=opened.project, person=person)
 
 
 @router.post("/{uuid}")

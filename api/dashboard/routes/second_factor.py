@@ -20,7 +20,6 @@ from heartbeat.secrets.second_factor import (
     step_of,
     totp_row,
 )
-from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import second_factor as store
 from heartbeat.store.users import sessions
@@ -33,7 +32,7 @@ ELSEWHERE = "You sign in elsewhere: what else is asked for is a matter of that p
 @router.get("")
 async def setup_page(visitor: VisitorDep) -> Response:
     """A secret for the authenticator, of which nothing is kept until a code was given; or how it is turned off."""
-    user = await visitor.read(_user)
+    user = await visitor.read_own(_user)
     if user.sealed_totp_secret:
         return await _off(visitor, user)
     sealed = Keyring.from_settings(visitor.stack.settings).seal(new_secret(), totp_row(user.uuid))
@@ -44,7 +43,7 @@ async def setup_page(visitor: VisitorDep) -> Response:
 async def turn_on(request: Request, visitor: VisitorDep) -> Response:
     """Ask for a code from now on, and show the recovery codes this once; other sessions of the person end."""
     form, stack = await read_form(request), visitor.stack
-    user, sealed = await visitor.read(_user), form.get("sealed")
+    user, sealed = await visitor.read_own(_user), form.get("sealed")
     try:
         secret = opened_secret(stack, user.uuid, sealed)
     except CannotOpen:
@@ -58,20 +57,20 @@ async def turn_on(request: Request, visitor: VisitorDep) -> Response:
     except Invalid as problem:
         return await _setup(visitor, user, sealed, problem)
     codes = new_recovery_codes()
-    await visitor.write(_turn_on, sealed, step, codes, visitor)
-    return html("recovery_codes", frame=await visitor.frame(), codes=codes)
+    await visitor.write_own(_turn_on, sealed, step, codes, visitor)
+    return html("recovery_codes", frame=await visitor.own_frame(), codes=codes)
 
 
 @router.post("/off")
 async def turn_off(request: Request, visitor: VisitorDep) -> Response:
     """Ask for no code any more: whoever has found an open browser can not do that."""
-    form, user = await read_form(request), await visitor.read(_user)
+    form, user = await read_form(request), await visitor.read_own(_user)
     try:
         await require_password(visitor, user, form.get("current"))
         await require_code(visitor.stack, [of_browser(visitor.session_uuid)], user, form.get("code"))
     except Invalid as problem:
         return await _off(visitor, user, problem)
-    await visitor.write(_turn_off)
+    await visitor.write_own(_turn_off)
     return RedirectResponse("/account?done=off", 303)
 
 
@@ -80,7 +79,7 @@ async def _setup(visitor: Visitor, user: User, sealed: str, problem: Invalid | N
     return html(
         "second_factor",
         400 if problem else 200,
-        frame=await visitor.frame(),
+        frame=await visitor.own_frame(),
         sealed=sealed,
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         picture=setup_picture(setup_address(secret, user.email)),
@@ -93,27 +92,27 @@ async def _off(visitor: Visitor, user: User, problem: Invalid | None = None) -> 
     return html(
         "second_factor_off",
         400 if problem else 200,
-        frame=await visitor.frame(),
+        frame=await visitor.own_frame(),
         email=user.email,
         left=len(user.recovery_codes or []),
         errors=field_errors(problem) if problem else {},
     )
 
 
-def _user(connection: Connection, access: Access) -> User:
-    user = own_user(connection, access)
+def _user(connection: Connection, opened: sessions.OpenSession) -> User:
+    user = own_user(connection, opened)
     if user.password_hash is None:
         raise Forbidden("no_password", ELSEWHERE)
     return user
 
 
 def _turn_on(
-    connection: Connection, access: Access, sealed: str, step: int, codes: list[str], visitor: Visitor
+    connection: Connection, opened: sessions.OpenSession, sealed: str, step: int, codes: list[str], visitor: Visitor
 ) -> None:
-    user_id = acting_user(access).id
+    user_id = acting_user(opened).id
     store.turn_on(connection, user_id, sealed, step, codes)
     sessions.end_other_sessions(connection, sessions.of_user(user_id), visitor.session_uuid)
 
 
-def _turn_off(connection: Connection, access: Access) -> None:
-    store.turn_off(connection, acting_user(access).id)
+def _turn_off(connection: Connection, opened: sessions.OpenSession) -> None:
+    store.turn_off(connection, acting_user(opened).id)

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
-from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
+from api.dashboard.pages import NoProject, PageRoute, SignedOut, VisitorDep, html
 from api.dashboard.routes.sign_in import begin_session
 from api.deps import address_of, stack_of
 from heartbeat.domain.errors import Forbidden
@@ -25,7 +25,7 @@ async def page(visitor: VisitorDep, token: str = "") -> Response:
     """The button; those who are signed in already go straight on, and the link stays unused."""
     try:
         await visitor.access()
-    except SignedOut:
+    except (SignedOut, NoProject):
         return html("sign_in_once", token=token)
     return RedirectResponse("/", 303)
 

@@ -2,10 +2,12 @@
 
 import re
 
+from sqlalchemy import delete
 from temporalio.client import Client
 
 from api.dashboard.session import COOKIE
 from heartbeat.settings import Settings
+from heartbeat.store.users.users import MEMBERSHIP
 from tests.support.dashboard import Browser, Owner, browsing, rows_of
 from tests.support.people import PASSWORD, signed_up
 
@@ -64,3 +66,28 @@ async def test_keys_sign_nobody_in_where_that_is_switched_off(
         assert (refused.status_code, "for programs" in refused.text) == (401, True)
         await signed_up(browser, owner.database, owner.project, ADA)
         assert "Acme" in await browser.page("/")
+
+
+async def test_who_is_a_member_of_no_project_has_an_account_all_the_same(
+    owner: Owner, stranger: Browser, other: Browser
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    await owner.database.write(lambda c: c.execute(delete(MEMBERSHIP)))
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).headers["location"] == "/"
+    for address in ("/", "/runs", "/members"):
+        assert (await other.get(address)).headers["location"] == "/projects"
+    assert (await other.submit("/hold", reason="x")).status_code == 403
+    page = await other.page("/projects")
+    assert "not a member of any project" in page
+    assert 'href="/account"' in page
+    page = await other.page("/account")
+    for shown in (ADA, "No project is open to you", "This browser", "/sign-out"):
+        assert shown in page
+    assert "Keys" not in page
+    assert (await other.submit("/account/sessions/end")).headers["location"] == "/account?done=others"
+    assert (await stranger.get("/account")).headers["location"].startswith("/sign-in")
+    changed = await other.submit("/account/password", current=PASSWORD, password="another password")
+    assert changed.headers["location"] == "/account?done=password"
+    assert "No project is open to you" in await other.page("/account")
+    assert (await other.submit("/sign-out")).headers["location"] == "/sign-in"
+    assert (await other.get("/account")).headers["location"].startswith("/sign-in")
