@@ -108,14 +108,14 @@ def delete_heartbeat(connection: Connection, access: Access, now: datetime) -> l
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
     """Delete all heartbeats for which `which` holds, and their targets; returns those whose schedules must follow.
 
-    Their runs that wait for credits get none; Upkeep wakes them.
+    What their runs ask a person for, calls and credits alike, is denied; Upkeep wakes them.
     """
     ids = select(HEARTBEAT.c.id).where(which)
     delete_targets(connection, TARGET.c.heartbeat_id.in_(ids), now)
     deleted = [states.delete(connection, row, now).uuid for row in _locked(connection, which)]
-    parks = APPROVAL.c.heartbeat_id.in_(ids) & (APPROVAL.c.reason == "budget") & (APPROVAL.c.state == "pending")
+    asked = APPROVAL.c.heartbeat_id.in_(ids) & (APPROVAL.c.state == "pending")
     denied = {"state": "denied", "decided_by": BY_DELETION, "decided_at": now}
-    connection.execute(update(APPROVAL).where(parks).values(denied))
+    connection.execute(update(APPROVAL).where(asked).values(denied))
     return deleted
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 import worker
 from heartbeat.store.database.rows import columns, first
+from heartbeat.store.heartbeats.heartbeats import BY_DELETION
+from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Approval
@@ -55,6 +57,23 @@ async def test_a_run_waits_until_somebody_presses_approve(owner: Owner) -> None:
     assert "You approved the call" in page
     assert "the key first" in page
     assert "Nothing waits for you." in page
+
+
+@pytest.mark.parametrize(("noun", "said"), [("heartbeats", 409), ("bots", 404)])
+async def test_nobody_approves_for_what_was_deleted(owner: Owner, noun: str, said: int) -> None:
+    run, asked = await waiting_run(owner)
+    uuid = {"heartbeats": owner.heartbeat, "bots": owner.bot}[noun].uuid
+    assert (await owner.browser.submit(f"/{noun}/{uuid}/delete")).status_code == 303
+    assert "Nothing waits for you." in await owner.browser.page("/approvals")
+    for decision in ("approve", "deny"):
+        late = await owner.browser.submit(f"/approvals/{asked.uuid}/decide", decision=decision)
+        assert late.status_code == (303 if (said, decision) == (409, "deny") else said)
+    row = await row_of(owner, Approval, asked.uuid)
+    assert (row.state, row.decided_by) == ("denied", BY_DELETION)
+    assert BY_DELETION in await owner.browser.page(f"/runs/{run}")
+    # Upkeep tells the run, which is waiting for an answer.
+    [(_, step)] = await owner.database.read(unheard, 9)
+    assert step == asked.step
 
 
 @pytest.mark.parametrize(("decision", "state"), [("approve", "approved"), ("deny", "denied")])
