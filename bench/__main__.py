@@ -27,6 +27,7 @@ from bench import (
     herd,
     large_herd,
     latency,
+    lists,
     memory,
     pages,
     reads,
@@ -59,6 +60,7 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "scale": scale.measure,
     "pages": pages.measure,
     "dashboard": dashboard.measure,
+    "lists": lists.measure,
     "standing_still": standing_still.measure,
     "run_cost_postgres": run_cost.measure_postgres,
 }

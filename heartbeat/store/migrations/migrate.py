@@ -85,9 +85,10 @@ def has_a_class(name: str | None, kind: str, parents: Any) -> bool:
     """For Alembic's comparisons: false for the full-text index of memories, which raw SQL makes and no class describes.
 
     On SQLite it is a virtual table with shadow tables of its own, on PostgreSQL an index. Nor is
-    there one for what versions are compatible, which belongs to Alembic's own table.
+    there one for what versions are compatible, which belongs to Alembic's own table. `ix_heartbeat_period` is SQLite's
+    alone: PostgreSQL would have to write all indexes of a heartbeat with every charge.
     """
-    return not (name or "").startswith(("memory_words", "schema_compatibility"))
+    return not (name or "").startswith(("memory_words", "schema_compatibility", "ix_heartbeat_period"))
 
 
 def _config() -> Config:

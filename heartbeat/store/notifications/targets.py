@@ -193,13 +193,14 @@ def notifications(
     public_ids = {"target": TARGET.c.uuid, "heartbeat": HEARTBEAT.c.uuid}
     # By bot, for that is what the index is of.
     bot, bot_id = access.named_bot, NOTIFICATION.c.bot_id
-    which = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
-    which &= NOTIFICATION.c.project_id == access.project.id
+    of_bots = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
+    which = of_bots & (NOTIFICATION.c.project_id == access.project.id)
     for name, value in equal.items():
         which &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
     newest = _LISTED.where(which).order_by(NOTIFICATION.c.id.desc()).limit(page.size).offset(page.offset)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
-    return rows, _count(connection, _SOURCE, which)
+    # Without a filter they are counted in the index.
+    return rows, _count(connection, _SOURCE, which) if equal else _count(connection, NOTIFICATION, of_bots)
 
 
 def notifications_of_run(connection: Connection, run_id: int, limit: int) -> list[ListedNotification]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, tuple_
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.database.rows import columns, first
@@ -18,6 +18,7 @@ from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.types import BIG
 
 ENTRY, HEARTBEAT, RUN = columns(Entry), columns(Heartbeat), columns(Run)
 PROMPT_START = 200
@@ -31,8 +32,17 @@ _SHOWN = select(
     func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"),
 ).select_from(_ORIGIN)
 _LISTED = _SHOWN.where(ENTRY.c.id < bindparam("before")).order_by(ENTRY.c.id.desc()).limit(bindparam("limit"))
-_START = ENTRY.c.period_start == bindparam("start", type_=ENTRY.c.period_start.type)
+_PERIOD = bindparam("start", type_=ENTRY.c.period_start.type)
+_START = ENTRY.c.period_start == _PERIOD
 OF_PERIOD = _LISTED.where(ENTRY.c.project_id == bindparam("project"), _START)
+# PostgreSQL would walk through all entries since the period's, newest first. In this order they are in one index alone.
+_PLACE = ENTRY.c.period_start, ENTRY.c.id
+OF_PERIOD_BY_PLACE = (
+    _SHOWN.where(ENTRY.c.project_id == bindparam("project"), ENTRY.c.period_start >= _PERIOD)
+    .where(tuple_(*_PLACE) < tuple_(_PERIOD, bindparam("before", type_=BIG)))
+    .order_by(*(column.desc() for column in _PLACE))
+    .limit(bindparam("limit"))
+)
 OF_HEARTBEAT = _LISTED.where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START)
 OF_RUN = _LISTED.where(ENTRY.c.run_id == bindparam("run"))
 OF_RUNS = _SHOWN.where(ENTRY.c.run_id.in_(bindparam("runs", expanding=True))).order_by(
@@ -78,7 +88,8 @@ class LedgerChoice:
 def ledger_page(connection: Connection, project: Project, choice: LedgerChoice, before: int, size: int) -> LedgerPage:
     """Read `size` entries whose keys are below `before`; raises `NotFound` for a heartbeat or run of nobody's."""
     values: dict[str, Any] = {"before": before, "limit": size + 1, "start": choice.start, "project": project.id}
-    heartbeat, run, statement = None, None, OF_PERIOD
+    heartbeat, run = None, None
+    statement = OF_PERIOD if connection.dialect.name == "sqlite" else OF_PERIOD_BY_PLACE
     if choice.run_uuid:
         run = _one(connection, Run, RUN, project, choice.run_uuid)
         values["run"], statement = run.id, OF_RUN

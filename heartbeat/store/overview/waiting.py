@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.database.pages import ListFilter, Page, having_words
@@ -68,8 +79,21 @@ FINDINGS = (
 # What matters most comes first.
 _SEVERITY = case((FINDING.c.severity == "critical", 0), (FINDING.c.severity == "warning", 1), else_=2)
 _LATE = (FINDING.c.last_seen_at.desc(), FINDING.c.id.desc())
-OPEN_FINDINGS = FINDINGS.where(FINDING.c.bot_id.in_(_BOTS), _OPEN).order_by(_SEVERITY, *_LATE)
-OTHER_FINDINGS = FINDINGS.where(FINDING.c.bot_id.in_(_BOTS), FINDING.c.state != "open").order_by(*_LATE)
+_WORST = (_SEVERITY, *_LATE)
+_IS_OPEN: ColumnElement[Any] = literal_column("finding.state = 'open'")
+_IS_PAST: ColumnElement[Any] = literal_column("finding.state <> 'open'")
+
+
+def _first(which: ColumnElement[bool], index: str, *order: Any) -> Select[Any]:
+    """Select the ids of a page from an index of these alone: of findings there may be very many."""
+    # SQLite, which may have no statistics, is told which one.
+    ids = select(FINDING.c.id).with_hint(FINDING, f"INDEXED BY {index}", "sqlite").correlate(None)
+    bounds = bindparam("limit", type_=Integer()), bindparam("offset", type_=Integer())
+    return ids.where(FINDING.c.bot_id.in_(_BOTS), which).order_by(*order).limit(bounds[0]).offset(bounds[1])
+
+
+OPEN_FINDINGS = FINDINGS.where(FINDING.c.id.in_(_first(_IS_OPEN, "ix_finding_open", *_WORST))).order_by(*_WORST)
+OTHER_FINDINGS = FINDINGS.where(FINDING.c.id.in_(_first(_IS_PAST, "ix_finding_past", *_LATE))).order_by(*_LATE)
 OPEN_OF_HEARTBEAT = FINDINGS.where(FINDING.c.heartbeat_id == bindparam("heartbeat"), _OPEN).order_by(_SEVERITY, *_LATE)
 
 
@@ -160,12 +184,13 @@ def approvals_of_heartbeat(connection: Connection, heartbeat: Heartbeat, now: da
 
 def open_findings(connection: Connection, project: Project, page: Page) -> list[OpenFindingRow]:
     """Read one page of a project's open findings, the worst first, then those last seen."""
-    return _findings(connection, OPEN_FINDINGS.limit(page.size).offset(page.offset), {"project": project.id})
+    bounds = {"limit": page.size, "offset": page.offset}
+    return _findings(connection, OPEN_FINDINGS, {"project": project.id, **bounds})
 
 
 def other_findings(connection: Connection, project: Project, limit: int) -> list[OpenFindingRow]:
     """List the findings that are acknowledged, snoozed or resolved, last seen first."""
-    return _findings(connection, OTHER_FINDINGS.limit(limit), {"project": project.id})
+    return _findings(connection, OTHER_FINDINGS, {"project": project.id, "limit": limit, "offset": 0})
 
 
 def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, limit: int) -> list[OpenFindingRow]:

@@ -113,6 +113,23 @@ class Finding(SQLModel, table=True):
         UniqueConstraint("heartbeat_id", "fingerprint", name="uq_finding"),
         Index("ix_finding_bot", "bot_id", "state", "id"),
         Index("ix_finding_key", "heartbeat_id", "fingerprint_key"),
+        Index(
+            "ix_finding_open",
+            "bot_id",
+            "severity",
+            "last_seen_at",
+            "id",
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "ix_finding_past",
+            "bot_id",
+            "last_seen_at",
+            "id",
+            sqlite_where=text("state <> 'open'"),
+            postgresql_where=text("state <> 'open'"),
+        ),
     )
 
 

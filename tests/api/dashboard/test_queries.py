@@ -68,9 +68,12 @@ STATEMENTS = {
     "newest to replay": comparisons.NEWEST,
     "counts": waiting.COUNTS,
     "ledger of a period": entries.OF_PERIOD,
+    "ledger of a period by place": entries.OF_PERIOD_BY_PLACE,
     "ledger of a heartbeat": entries.OF_HEARTBEAT,
     "ledger of a run": entries.OF_RUN,
     "grants": entries.GRANTS,
+    "bots of the period": usage.BY_BOT,
+    "heartbeats of the period": usage.BY_HEARTBEAT,
     "heartbeats of an earlier period": usage.PAST_BY_HEARTBEAT,
     "bots to be told of": owners.BOTS,
     "heartbeats to be told of": owners.HEARTBEATS,
@@ -89,7 +92,11 @@ STATEMENTS = {
     "heartbeats to filter by": run_filters.HEARTBEATS_OF_PROJECT,
 }
 # Read in the order of their index, and no further than to the limit.
-IN_ORDER = {"due next": "ix_heartbeat_upcoming", "heartbeats to filter by": "ix_heartbeat_project"}
+IN_ORDER = {
+    "due next": "ix_heartbeat_upcoming",
+    "heartbeats to filter by": "ix_heartbeat_project",
+    "ledger of a period by place": "ix_entry_project",
+}
 
 
 async def test_an_index_serves_each(owner: Owner) -> None:
@@ -107,6 +114,13 @@ async def test_an_index_serves_each(owner: Owner) -> None:
         assert "TEMP B-TREE" not in plans[name]
     assert "ix_run_running" in plans["running"]
     assert "ix_event_run" in plans["messages of a run"]
+    if owner.database.is_sqlite:
+        assert "(project_id=? AND period_start=? AND id<?)" in plans["ledger of a period"]
+        for name in ("bots of the period", "heartbeats of the period"):
+            assert "COVERING INDEX ix_heartbeat_period (project_id=? AND period_start=?)" in plans[name]
+        # What is left to be sorted are the few first of each bot.
+        for name, index in {"open findings": "ix_finding_open", "other findings": "ix_finding_past"}.items():
+            assert f"SEARCH finding USING INDEX {index} (bot_id=?)" in plans[name]
     # No range of keys: a collation need not put `;` after `:`.
     assert ("AND key>?)" if owner.database.is_sqlite else "uq_entry_key") in plans["grants"]
 

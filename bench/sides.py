@@ -1,0 +1,207 @@
+"""Two installations side by side, one with 5,000 heartbeats and very many logs, one with 100 and 10,000.
+
+What is timed is the application as it answers, without a server and its sockets. Beside the time stands what it cost
+of a processor, PostgreSQL's processes included: that is the same on a busy machine.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from urllib.parse import urlencode
+
+import httpx
+import psutil
+from sqlalchemy import Connection, inspect, text
+
+from api.main import create_app
+from bench.goals import Result, rounded
+from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
+from bench.matters_in_bulk import fill_matters
+from bench.scale import empty_postgres
+from bench.tenant import Tenant, seed
+from heartbeat.settings import Settings
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
+from heartbeat.temporal.client import connect
+
+SIZES = ((100, 10_000), (5_000, MANY_LOGS))
+DAYS, BOTS, OF_A_BOT, SAMPLES, WARM_UPS = 120, 50, 100, 11, 3
+PER_PAGE, MS = 20, 1000
+SITE = "http://dashboard.bench"
+NUMBERS = {
+    "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n) AS n",
+    "postgresql": "generate_series(2, {0}) AS n(n)",
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A database of one size, and a browser that is signed in to its dashboard."""
+
+    tenant: Tenant
+    heartbeats: int
+    logs: int
+    browser: httpx.AsyncClient
+
+    async def page(self, page: str) -> str:
+        """Ask for a page or a list of the API, whose address may name what is in `places`."""
+        path = page.format_map(self.places)
+        answer = await self.browser.get(path, headers=self.tenant.headers if path.startswith("/v1") else None)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:200]}"
+        return answer.text
+
+    @property
+    def places(self) -> Mapping[str, object]:
+        """What addresses name: one of each, where lists end, and a day within the last weeks and one long ago."""
+        of_bot = self.logs // self.bots
+        return {
+            "heartbeat": self.tenant.heartbeats[0].uuid,
+            "bot": self.tenant.bot.uuid,
+            "of_bot": urlencode({"project_id": self.tenant.project.uuid, "bot_id": self.tenant.bot.uuid}),
+            "of_project": urlencode({"project_id": self.tenant.project.uuid}),
+            "last": self.heartbeats // 50,
+            "last_log": of_bot // PER_PAGE,
+            "middle_log": of_bot // PER_PAGE // 2,
+            "last_error": of_bot // 10 // PER_PAGE,
+            "last_of_heartbeat": self.logs // self.heartbeats // PER_PAGE,
+            "position": self.logs // 2,
+            "first_position": 100,
+            "day": f"{datetime.now(UTC):%Y-%m-%d}",
+            "month": f"{datetime.now(UTC):%Y-%m-01}",
+            "last_month": self.last_month,
+        }
+
+    @property
+    def bots(self) -> int:
+        """How many bots have heartbeats."""
+        return self.heartbeats // OF_A_BOT
+
+    @property
+    def last_month(self) -> str:
+        now = datetime.now(UTC)
+        return f"{now.year - (now.month == 1)}-{(now.month - 2) % 12 + 1:02}-01"
+
+
+@dataclass
+class Spent:
+    """Milliseconds, and those of a processor, that a page took each time."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def p50(self) -> tuple[float, float]:
+        return median(self.wall), median(self.cpu)
+
+
+Compared = dict[str, list[tuple[float, float]]]
+
+
+@contextlib.asynccontextmanager
+async def both_sides(urls: Sequence[str], home: Path) -> AsyncIterator[list[Side]]:
+    """Fill a database of each size."""
+    async with AsyncExitStack() as stack:
+        filled = [_filled(url, *size, home) for url, size in zip(urls, SIZES, strict=True)]
+        yield [await stack.enter_async_context(side) for side in filled]
+
+
+@contextlib.asynccontextmanager
+async def sides_of_each_database() -> AsyncIterator[Iterator[tuple[str, Sequence[str], Path]]]:
+    """Name the databases that are to be compared, PostgreSQL's server started."""
+    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home, empty_postgres(Path(home)) as postgres:
+        sqlite = [f"sqlite:///{home}/{heartbeats}.db" for heartbeats, _ in SIZES]
+        yield iter([("SQLite", sqlite, Path(home)), ("PostgreSQL", postgres, Path(home))])
+
+
+async def compared(pages: Sequence[str], sides: Sequence[Side]) -> Compared:
+    """Ask for each page on both sides in turn; returns the medians of wall and processor time by page."""
+    found: Compared = {}
+    for page in pages:
+        spent = [Spent() for _ in sides]
+        for number in range(WARM_UPS + SAMPLES):
+            for side, one in zip(sides, spent, strict=True):
+                before, began = _cpu_ms(), perf_counter()
+                await side.page(page)
+                took = (perf_counter() - began) * MS, _cpu_ms() - before
+                if number >= WARM_UPS:
+                    one.wall.append(took[0])
+                    one.cpu.append(took[1])
+        found[page] = [one.p50 for one in spent]
+    return found
+
+
+def tell(result: Result, name: str, noun: str, found: Compared) -> None:
+    """Add the raw figures and the goal: the one whose time grows by the most."""
+    result.raw[f"{name}, ms and ms of CPU at {SIZES}"] = {
+        page: [[*map(rounded, one)] for one in both] for page, both in found.items()
+    }
+    for at, kind in enumerate(("time", "CPU")):
+        grown = {page: many[at] / few[at] for page, (few, many) in found.items()}
+        worst = max(grown, key=lambda page: grown[page])
+        result.raw[f"{name}, the {noun} whose {kind} grows by the most"] = worst
+        result.at_most(f"{name}: {kind} of that {noun} at 5,000 and {MANY_LOGS:,} logs / at 100", grown[worst], 1.5)
+
+
+def _cpu_ms() -> float:
+    """What this process and PostgreSQL's, which it has started, have used of a processor."""
+    return process_time() * MS + sum(map(_scheduled_ms, _postgres()))
+
+
+def _postgres() -> list[int]:
+    return [process.pid for process in psutil.Process().children(recursive=True) if process.name() == "postgres"]
+
+
+def _scheduled_ms(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _filled(url: str, heartbeats: int, logs: int, home: Path) -> AsyncIterator[Side]:
+    migrate.upgrade(url)
+    with contextlib.closing(Database(url)) as database:
+        tenant = database.write_now(fill_all, heartbeats, logs)
+        # The audit log has its head when a transaction has ended.
+        database.write_now(fill_matters)
+        vacuum(url)
+        async with opened(url, tenant, heartbeats, logs, home) as side:
+            yield side
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, tenant: Tenant, heartbeats: int, logs: int, home: Path) -> AsyncIterator[Side]:
+    """Serve what a database has, and sign in."""
+    settings = Settings(_env_file=None, data_dir=home, database_url=url)
+    with contextlib.closing(Database(url)) as database:
+        app = create_app(settings, database, await connect(settings), now=lambda: datetime.now(UTC))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as browser:
+            answer = await browser.post("/sign-in", data={"key": tenant.key}, headers={"origin": SITE})
+            assert answer.status_code == 303
+            yield Side(tenant, heartbeats, logs, browser)
+
+
+def fill_all(connection: Connection, heartbeats: int, logs: int) -> Tenant:
+    """Make a project with 50 bots, a hundred heartbeats for one after the other, and its logs."""
+    tenant = seed(connection, 1)
+    _copy(connection, "bot", BOTS, {"uuid": "'bot_' || n", "name": "'Bot ' || n"})
+    own = {"uuid": "'hb_' || n", "prompt": "'Check queue ' || n || '.'", "bot_id": f"1 + (n - 1) / {OF_A_BOT}"}
+    _copy(connection, "heartbeat", heartbeats, own)
+    fill(connection, logs, DAYS)
+    return tenant
+
+
+def _copy(connection: Connection, table: str, count: int, own: dict[str, str]) -> None:
+    """Give the only row of a table so many like it, but for the columns in `own`."""
+    columns = inspect(connection).get_columns(table)
+    names = [column["name"] for column in columns if column["name"] != "id"]
+    values = ", ".join(own.get(name, f"{table}.{name}") for name in names)
+    numbers = NUMBERS[connection.dialect.name].format(count)
+    rows = f"SELECT {values} FROM {table}, {numbers} WHERE {table}.id = 1"
+    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) {rows}"))
