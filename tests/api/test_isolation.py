@@ -1,13 +1,16 @@
 """Of another project nobody sees or moves anything: each call of the OpenAPI document, with each id that it takes.
 
-An id that is another project's is answered byte for byte as one that is nobody's, while all others are one's own.
+An id that is another project's is answered byte for byte as one that is nobody's, while all others are one's own: to a
+key that may do everything, and to one that may do just this.
 """
 
 import pytest
 from fastapi import FastAPI
 
+from heartbeat.domain.scopes import PRESETS
 from tests.support.api import Api, owner
 from tests.support.generated_calls import NAMES, NO_NAMES, alternatives, calls, seeded, seen, sent
+from tests.support.preset_keys import a_key, least_preset
 from tests.support.project_rows import every_row, unlike
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -24,22 +27,26 @@ def test_it_is_known_of_each_field_whether_it_names_a_thing(shared_app: FastAPI,
 
 async def test_an_id_of_another_project_is_that_of_nothing(alone: Api) -> None:
     mine = await alone.database.write(seeded, alone.project, MINE)
-    asked = set()
+    asked = {}
+    keys = {preset: await alone.database.write(a_key, alone.project, preset) for preset in PRESETS}
     async with owner(alone.app) as other:
         theirs = await alone.database.write(seeded, other.project, THEIRS)
         before = await alone.database.read(every_row)
         for call in calls(alone.app.openapi()):
             fields = call.usual(mine) | {"project_id": alone.project.uuid}
+            caller = alone.as_caller(keys[least_preset(call)])
             for name in call.names:
-                asked.add((call.method, call.path))
+                asked[call.method, call.path] = least_preset(call)
                 for ids in alternatives(NAMES[name], theirs):
-                    first, second = [seen(await sent(alone, call, fields | {name: uuid}), uuid) for uuid in ids]
+                    first, second = [seen(await sent(caller, call, fields | {name: uuid}), uuid) for uuid in ids]
                     assert first == second, (call, name)
+                    assert first == seen(await sent(alone, call, fields | {name: ids[0]}), ids[0]), (call, name)
                     assert THEIRS not in first[2], (call, name)
                     assert first[0] < 500, (call, name, first)
         after = await alone.database.read(every_row)
         assert [name for name, rows in after.items() if rows != before[name]] == []
     assert len(asked) > 50
+    assert set(asked.values()) == set(PRESETS)
 
 
 async def test_a_project_of_others_is_one_that_is_not_there(alone: Api) -> None:

@@ -3,31 +3,17 @@
 A key without a call's scope is refused, and one that is for some bots knows no other; and nothing is changed.
 """
 
-from datetime import UTC, datetime
-
 import pytest
-from sqlalchemy import Connection
 
-from api.operations import OPERATIONS
-from heartbeat.domain.scopes import PRESETS, Scope, read_scopes
-from heartbeat.store.projects.projects import KeyRights, create_key
-from heartbeat.store.tables.projects import Project
+from heartbeat.domain.scopes import PRESETS, read_scopes
 from tests.support.api import Api, error_of
-from tests.support.generated_calls import NAMES, Call, alternatives, calls, seeded, seen, sent
+from tests.support.generated_calls import NAMES, alternatives, calls, seeded, seen, sent
+from tests.support.preset_keys import a_key, needed
 from tests.support.project_rows import every_row
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 MINE, THEIRS = "Mouse", "Zebra"
-
-
-def needed(call: Call) -> Scope | None:
-    return OPERATIONS[f"{call.method} {call.path}"]
-
-
-def a_key(connection: Connection, project: Project, preset: str, bots: list[int] | None = None) -> str:
-    rights = KeyRights(" ".join(PRESETS[preset]), bots)
-    return create_key(connection, project, preset, datetime.now(UTC), rights=rights).secret
 
 
 @pytest.mark.parametrize("of_a_bot", [False, True])

@@ -33,9 +33,11 @@ NAMES = {
     "target_id": "target",
     "tool_id": "tool",
     "key_id": "api_key",
+    # Of an entry of the audit log, which may be about anything.
+    "object_id": "invitation",
 }
 # Fields that are called so and name nothing of ours: of the project itself, of its own systems, of an OAuth server.
-NO_NAMES = {"project_id", "external_id", "client_id", "object_id"}
+NO_NAMES = {"project_id", "external_id", "client_id"}
 # What a request needs besides, so that only the id is wrong.
 FILLED = {
     "schedule_type": "daily",

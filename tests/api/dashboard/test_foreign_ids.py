@@ -1,34 +1,43 @@
 """Ids of another project mean nothing on any page: what they name is neither shown nor changed.
 
-The pages are those of the router, so a new one is held to this as it comes.
+The pages are those of the router, so a new one is held to this as it comes. Who asks is a person, an admin of a project
+of their own; that a session without a scope is refused is in `test_operations.py`.
 """
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import Connection
 from temporalio.client import Client
 
 from api.dashboard.router import pages
+from heartbeat.domain.actors import Visit
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.users.sessions import SessionOwner, begin_session
+from heartbeat.store.users.users import SESSION, user_by_email
 from tests.support.dashboard import SITE, Owner, an_owner, browsing
 from tests.support.one_of_everything import one_of_everything
+from tests.support.people import signed_up
 from tests.support.project_rows import ids_of, rows_of, unlike
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 THEIRS = "Zebra"
 OWN, ELSEWHERE = {"origin": SITE}, {"origin": "http://evil.example"}
-# The table that the id in a path is of, by the path's first part.
+# Whose id the one in a path is, by the path's first part or its first and last.
 TABLES = {
     "heartbeats": "heartbeat",
     "strips": "heartbeat",
     "tasks": "heartbeat",
     "runs": "run",
     "rehearsals": "run",
+    "ratings": "run",
     "tries": "run",
     "approvals": "approval",
     "findings": "finding",
@@ -39,6 +48,10 @@ TABLES = {
     "notifications": "target",
     "keys": "api_key",
     "sessions": "dashboard_session",
+    "account": "session of a person",
+    "members": "member",
+    "members withdraw": "invitation",
+    "projects": "project",
 }
 # Where pages take ids besides their path, in forms and in queries.
 NAMED = {
@@ -74,9 +87,7 @@ OF_NO_ID = {
 # What is done by a mailed link needs no session but its own token, and says the same of every id without one.
 BY_TOKEN = ("/approvals/{uuid}", "/ratings/{uuid}")
 ROUTES = [(method, page.path) for page in pages if isinstance(page, APIRoute) for method in sorted(page.methods)]
-ADDRESSED = [
-    (method, path) for method, path in ROUTES if "{" in path and path not in BY_TOKEN and "{action}" not in path
-]
+ADDRESSED = [(method, path) for method, path in ROUTES if "{" in path and path not in BY_TOKEN]
 
 
 @pytest.fixture
@@ -85,12 +96,22 @@ async def neighbour(owner: Owner, settings: Settings, database: Database, tempor
     await database.write(one_of_everything, owner, THEIRS)
     async with browsing(settings, database, temporal) as browser:
         other = await an_owner(settings, database, temporal, browser, "Other")
-        assert (await browser.sign_in(other.key)).status_code == 303
+        await signed_up(browser, database, other.project, "eve@example.com")
         yield other
 
 
+def ids_of_everything(connection: Connection, project: Project) -> dict[str, str]:
+    """An id of each kind that a project has, and those of a member and of a session of theirs."""
+    ada = user_by_email(connection, "ada@example.com")
+    assert ada is not None
+    begin_session(connection, SessionOwner(None, ada.id, project.id), Visit("192.0.2.1", THEIRS), "", datetime.now(UTC))
+    theirs = connection.scalar(SESSION.select().with_only_columns(SESSION.c.uuid).where(SESSION.c.user_id == ada.id))
+    people = {"member": ada.uuid, "session of a person": str(theirs), "project": project.uuid}
+    return ids_of(connection, project.id) | people
+
+
 async def test_ids_of_another_project_name_nothing(owner: Owner, neighbour: Owner, database: Database) -> None:
-    ids = await database.read(ids_of, owner.project.id)
+    ids = await database.write(ids_of_everything, owner.project)
     before = await database.read(rows_of, owner.project.id)
     named = {name: ids[table] for name, table in NAMED.items()}
     named |= {"owner": ids["heartbeat"], "hold": f"{ids['heartbeat']} 2027-01-01T09:00:00Z"}
@@ -114,7 +135,7 @@ async def test_ids_of_another_project_name_nothing(owner: Owner, neighbour: Owne
 async def test_no_page_is_open_without_a_session_or_to_a_form_from_elsewhere(
     owner: Owner, neighbour: Owner, database: Database, stranger: httpx.AsyncClient
 ) -> None:
-    ids = await database.read(ids_of, owner.project.id)
+    ids = await database.write(ids_of_everything, owner.project)
     before = await database.read(rows_of, owner.project.id)
     for method, path in ADDRESSED:
         answer = await _sent(stranger, method, _address(path, ids), {})
@@ -127,10 +148,13 @@ async def test_no_page_is_open_without_a_session_or_to_a_form_from_elsewhere(
 
 
 def _address(path: str, ids: dict[str, str]) -> str:
-    uuid = ids[TABLES.get(path.split("/")[1], "heartbeat")]
+    if "{" not in path:
+        return path
+    _, first, *_, last = path.split("/")
+    uuid = ids[TABLES.get(f"{first} {last}") or TABLES[first]]
     for name in ("{uuid}", "{uuids}", "{other}"):
         path = path.replace(name, uuid)
-    return path.replace("{action}", "delete")
+    return path
 
 
 def _seen(answer: httpx.Response) -> tuple[int, str, str]:
