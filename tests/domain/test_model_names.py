@@ -78,3 +78,8 @@ def test_two_rates_for_one_model_are_refused() -> None:
 def test_a_bot_that_names_no_model_has_the_settings_one_or_one_of_a_key_that_is_there(keys: dict, model: str) -> None:
     none = dict.fromkeys(("openai_api_key", "anthropic_api_key", "google_api_key", "default_model"))
     assert choose_default_model(settings_with(**{**none, **keys})) == model
+
+
+def test_rates_that_name_one_model_twice_are_refused() -> None:
+    with pytest.raises(ValidationError, match="names one model twice, in two spellings"):
+        settings_with(model_rates={"openai:gpt-5": 2, "OpenAI:GPT-5": 3})
