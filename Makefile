@@ -43,6 +43,7 @@ coverage: setup ## Run the suite, print which lines and branches no test reaches
 
 test-faults: setup ## Kill and stop the processes under load by a plan that HEARTBEAT_FAULTS_SEED makes; writes tests/faults/report.json (fifteen minutes).
 	@HEARTBEAT_FAULTS_RECORD=1 $(BIN)/pytest -q -s -m outage tests/faults $(ARGS)
+	@$(BIN)/python -m tests.faults.publish
 
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute, replace workers, and destroy the data under load (twelve minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py \

@@ -16,7 +16,8 @@ from tests.faults.outside import Outside
 class Aftermath:
     """The database, what callers were told, and what got outside. Up to `until` every tick must be accounted for.
 
-    `schedules` are those that Temporal has, by id and whether they are active, and `grown` the processes that did.
+    `schedules` are those that Temporal has, by id and whether they are active, `sizes` what each process had once it
+    was warm and has at the end, and `left` the processes that nobody has any more.
     """
 
     database: Database
@@ -24,7 +25,8 @@ class Aftermath:
     outside: Outside
     until: datetime
     schedules: dict[str, bool] = field(default_factory=dict)
-    grown: list[str] = field(default_factory=list)
+    sizes: dict[str, dict[str, tuple[int, int]]] = field(default_factory=lambda: {"warm": {}, "end": {}})
+    left: list[str] = field(default_factory=list)
 
     def rows(self, table: type) -> list[Any]:
         return self.database.read_now(lambda c: many(c, table, select(columns(table))))

@@ -10,6 +10,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
 from tests.faults import outside_checks
 from tests.faults.aftermath import Aftermath
+from tests.faults.measures import grown
 
 # Nobody terminates a workflow, puts a database back, or lets a class name an error.
 OF_NO_FAULT = ("workflow_terminated", "restored", "Unavailable", "error")
@@ -97,8 +98,8 @@ def schedules(after: Aftermath) -> list[str]:
 
 
 def processes(after: Aftermath) -> list[str]:
-    """No process has grown."""
-    return after.grown
+    """No process has grown, and none is left that belongs to nothing any more."""
+    return grown(after.sizes["warm"], after.sizes["end"]) + after.left
 
 
 def answers(after: Aftermath) -> list[str]:

@@ -2,9 +2,11 @@
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from tests.faults.effects import gone, has_clock, is_full, stands_still
 from tests.faults.links import FAULTS
 from tests.faults.plan import CLOCK, FULL_DISK, Fault
 from tests.faults.stack import Stack
@@ -16,11 +18,16 @@ READY_SECONDS = 30.0
 
 
 class Happening:
-    """The faults of a plan, each at its time or as soon as what was killed before is there again."""
+    """The faults of a plan, each at its time or as soon as what was killed before is there again.
+
+    `had_effect` counts, by kind, those of which that was seen.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        self.had_effect = Counter[str]()
         self._last: list[tuple[float, Fault]] = []
+        self._unseen: list[Fault] = []
         self._began = time.monotonic()
 
     def carry_out(self, planned: list[Fault]) -> None:
@@ -46,14 +53,22 @@ class Happening:
             stack.signal(fault.parts[0], signal.SIGSTOP)
         elif fault.kind == CLOCK:
             stack.step(fault.parts[0], fault.by)
+            self._unseen.append(fault)
         elif fault.kind == FULL_DISK:
-            fill(stack.home)
+            fill(stack.disk)
+            self.had_effect[FULL_DISK] += is_full(stack.disk)
         else:
-            for name in fault.parts:
-                stack.parts[name].kill()
+            self._kill(fault)
             stack.start(fault.parts)
             with suppress(AssertionError):
                 wait_until(self.ready, seconds=READY_SECONDS)
+
+    def _kill(self, fault: Fault) -> None:
+        parts = [self._stack.parts[name] for name in fault.parts]
+        pids = [pid for part in parts for pid in part.pids]
+        for part in parts:
+            part.kill()
+        self.had_effect[fault.kind] += gone(pids)
 
     def _tend_until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -64,10 +79,15 @@ class Happening:
         for over in [one for one in self._last if one[0] <= self._seconds()]:
             self._last.remove(over)
             self._undo(over[1])
+        for fault in [one for one in self._unseen if has_clock(self._stack, one)]:
+            self._unseen.remove(fault)
+            self.had_effect[CLOCK] += 1
         self._stack.revive()
 
     def _undo(self, fault: Fault) -> None:
         stack, name = self._stack, fault.parts[0]
+        self._unseen = [one for one in self._unseen if one != fault]
+        self._look_at(fault)
         if any((one.kind, one.parts) == (fault.kind, fault.parts) for _, one in self._last):
             # The same began anew meanwhile, and ends with that one.
             return
@@ -76,9 +96,16 @@ class Happening:
         elif fault.kind == CLOCK:
             stack.step(name, 0)
         elif fault.kind == FULL_DISK:
-            (stack.home / FILLER).unlink()
+            (stack.disk / FILLER).unlink()
         else:
             stack.links.heal(name)
+
+    def _look_at(self, fault: Fault) -> None:
+        """See what can be seen of a fault at its end alone."""
+        if fault.kind in FAULTS:
+            self.had_effect[fault.kind] += self._stack.links.had_effect(fault.parts[0])
+        elif fault.kind == "stop":
+            self.had_effect["stop"] += any(map(stands_still, self._stack.parts[fault.parts[0]].pids))
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began

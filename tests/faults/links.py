@@ -34,6 +34,10 @@ class Links:
     def break_(self, name: str, fault: str) -> None:
         self._do(self.all[name].break_(fault))
 
+    def had_effect(self, name: str) -> bool:
+        """Whether the last fault of this one met anything."""
+        return self.all[name].had_effect
+
     def heal(self, name: str) -> None:
         self._do(self.all[name].heal())
 
@@ -52,7 +56,7 @@ class Link:
     """One way from a part to another."""
 
     def __init__(self, target: Target) -> None:
-        self._target, self._fault = target, ""
+        self._target, self._fault, self.had_effect = target, "", False
         # How many bytes went on, or did not, by the way they went.
         self.passed, self.swallowed = Counter[str](), Counter[str]()
         self._open: set[asyncio.StreamWriter] = set()
@@ -64,8 +68,9 @@ class Link:
         return self.address[1]
 
     async def break_(self, fault: str) -> None:
-        self._fault = fault
+        self._fault, self.had_effect = fault, False
         if fault == "reset":
+            self.had_effect = bool(self._open)
             self._reset()
 
     async def heal(self) -> None:
@@ -116,9 +121,11 @@ class Link:
             while content := await reader.read(CHUNK):
                 if self._fault == "black hole" or (self._fault == "half-open" and way == "back"):
                     self.swallowed[way] += len(content)
+                    self.had_effect = True
                     continue
                 if self._fault == "delay":
                     await asyncio.sleep(DELAY_SECONDS)
+                self.had_effect |= self._fault in ("delay", "throttle")
                 await self._pass_on(content, writer, way)
         # The other way hears of the end, too.
         writer.close()

@@ -7,7 +7,8 @@ from temporalio.client import Client
 
 from heartbeat.domain.contracts import UPKEEP_SCHEDULE_ID
 
-# A process that has been at work has loaded more than one that has just begun.
+# What a process may have more at the end than it had once it was warm: connections that are kept open, and what the
+# allocator keeps.
 MORE_MEGABYTES, MORE_FILES = 150, 150
 
 
@@ -18,7 +19,7 @@ def size(pid: int) -> tuple[int, int]:
 
 
 def grown(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[str]:
-    """The processes that have much more than they had at the beginning."""
+    """The processes that have more than is allowed beyond what they had once they were warm."""
     return [
         f"{name} grew from {before[name]} to {now} (MB, files)"
         for name, now in after.items()

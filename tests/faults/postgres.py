@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.faults.descent import start_of
 from tests.support.patience import wait_until
 
 # What was written is with the system, so a server that is killed has it again; what was not written is lost, and so
@@ -39,14 +40,14 @@ class Postgres:
     @property
     def pids(self) -> list[int]:
         """The server itself and its processes."""
-        first = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
-        with suppress(FileNotFoundError):
+        with suppress(OSError, IndexError):
+            first = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
             return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
         return []
 
     @property
     def ended(self) -> bool:
-        return False
+        return not self.pids or not start_of(self.pids[0])
 
     def kill(self) -> None:
         for pid in self.pids:

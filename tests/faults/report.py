@@ -14,9 +14,11 @@ from tests.support.rows import every_row
 RECORDED = Path(__file__).with_name("report.json")
 ROWS = {
     "machine": "machine",
+    "day": "day",
     "seed": "seed",
     "seconds": "seconds of faults",
     "faults": "faults",
+    "had an effect": "of which an effect was seen",
     "runs": "runs",
     "ticks": "ticks",
     "requests": "requests",
@@ -24,11 +26,14 @@ ROWS = {
     "calls": "tool calls that were carried out",
     "messages": "messages that came",
     "unanswered": "requests without an answer, asked again",
+    "sizes": "MB and open files, warm and at the end",
     "lost or doubled": "lost or doubled",
 }
 
 
-def report(store: str, seed: int, seconds: float, done: list[Fault], after: Aftermath) -> dict[str, Any]:
+def report(
+    store: str, seed: int, seconds: float, done: list[Fault], had_effect: Counter[str], after: Aftermath
+) -> dict[str, Any]:
     """Count everything, with what each check found."""
     from heartbeat.store.tables.runs import Run
 
@@ -37,9 +42,11 @@ def report(store: str, seed: int, seconds: float, done: list[Fault], after: Afte
     return {
         "store": store,
         "machine": f"{os.cpu_count()} processors, {memory} GB, load {os.getloadavg()[2]:.0f}",
+        "day": f"{after.until:%Y-%m-%d}",
         "seed": seed,
         "seconds": seconds,
         "faults": dict(sorted(Counter(fault.kind for fault in done).items())),
+        "had an effect": dict(sorted(had_effect.items())),
         "runs": sum(run.status != "skipped" for run in runs),
         "ticks": sum(run.scheduled_for is not None for run in runs),
         "requests": after.accepted.requests,
@@ -47,8 +54,15 @@ def report(store: str, seed: int, seconds: float, done: list[Fault], after: Afte
         "calls": after.outside.desk.done.total(),
         "messages": len(after.outside.inbox.got),
         "unanswered": after.accepted.unanswered,
+        "sizes": sizes(after),
         "lost or doubled": {name: check(after) for name, check in CHECKS.items()},
     }
+
+
+def sizes(after: Aftermath) -> str:
+    """What each process had and has."""
+    warm, end = after.sizes["warm"], after.sizes["end"]
+    return ", ".join(f"{name} {warm[name][0]} MB {warm[name][1]} → {now[0]} MB {now[1]}" for name, now in end.items())
 
 
 def require_nothing_lost(found: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """The real processes, as many of each as wanted, on either store: what is killed is started again, as an init does."""
 
 import asyncio
+import json
 import os
 import signal
+import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +18,9 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.migrations import migrate
 from heartbeat.store.projects.projects import create_key, create_project
+from tests.faults import pipe_server
 from tests.faults.callers import ANSWER_SECONDS
+from tests.faults.descent import Descent
 from tests.faults.links import Links
 from tests.faults.measures import schedules_of, size
 from tests.faults.outside import Outside
@@ -25,6 +29,7 @@ from tests.faults.parts import Part, Shape
 from tests.faults.plan import Breakable
 from tests.faults.postgres import Postgres
 from tests.support.collector import Collector
+from tests.support.patience import wait_until
 from tests.support.ports import free_ports
 from tests.support.site import Fork, Temporal
 
@@ -41,7 +46,8 @@ class Stack:
     running: ExitStack
     parts: dict[str, Part] = field(default_factory=dict)
     urls: list[str] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
+    own_urls: dict[str, str] = field(default_factory=dict)
+    descent: Descent = field(default_factory=Descent)
 
     def __post_init__(self) -> None:
         self.collector = self.running.enter_context(closing(Collector())) if self.shape.linked else None
@@ -89,8 +95,18 @@ class Stack:
             if name in names:
                 self.parts[name].start()
 
+    @property
+    def pids(self) -> list[int]:
+        return [pid for part in self.parts.values() for pid in part.pids]
+
+    @property
+    def disk(self) -> Path:
+        """What is filled."""
+        return self.postgres.home if self.postgres else self.home
+
     def revive(self) -> None:
         """A process ends by itself where it cannot begin its work; whoever runs it starts it again."""
+        self.descent.look(self.pids)
         for part in self.parts.values():
             if part.ended:
                 part.start()
@@ -101,8 +117,26 @@ class Stack:
                 os.kill(pid, number)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """How large the APIs and workers are."""
-        return {name: size(part.pid) for name, part in self.parts.items() if isinstance(part, Fork | OwnClock)}
+        """How large the APIs, the workers and Temporal are."""
+        return {name: size(part.pids[0]) for name, part in self.parts.items() if name != "postgres"}
+
+    def left(self) -> list[str]:
+        """What was started and belongs to no part any more, or to one that has ended."""
+        return self.descent.left([part.pids[0] for part in self.parts.values() if not part.ended])
+
+    def stop(self) -> list[str]:
+        """End all as an init does, the last started first; returns which part does not end, and what is left."""
+        wrong = []
+        self.descent.look(self.pids)
+        for name, part in reversed(self.parts.items()):
+            self.signal(name, signal.SIGTERM)
+            try:
+                wait_until(lambda part=part: part.ended)  # type: ignore[misc]
+            except AssertionError:
+                wrong.append(f"{name} does not end")
+        with suppress(AssertionError):
+            wait_until(lambda: not self.left())
+        return wrong + self.left()
 
     def schedules(self) -> dict[str, bool]:
         """What Temporal has."""
@@ -123,7 +157,7 @@ class Stack:
         [port] = free_ports(1)
         if name.startswith("api"):
             self.urls.append(f"http://127.0.0.1:{self._way(f'callers to {name}', ('127.0.0.1', port))}")
-        self.metrics.append(f"http://127.0.0.1:{port}")
+        self.own_urls[name] = f"http://127.0.0.1:{port}"
         has_clock = self.postgres and LIBRARIES and name.endswith(str(self.shape.each))
         process = OwnClock if has_clock and self.shape.linked else Fork
         self._add(name, process(module, self._output(name), self._own(name) | {port_is: str(port)}))
@@ -144,6 +178,7 @@ class Stack:
             "HEARTBEAT_SECRET_KEYS": self._secret_key,
             "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
             "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
+            "HEARTBEAT_STDIO_TOOLS": json.dumps({"pipe": {"command": sys.executable, "args": [pipe_server.SCRIPT]}}),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self._way(f'{name} to temporal', self._temporal)}",
             "OPENAI_API_KEY": self.outside.canaries.model_key,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",

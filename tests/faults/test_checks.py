@@ -1,5 +1,6 @@
 """Each check finds nothing in a sound database, and fails on one in which its promise was broken."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -14,8 +15,10 @@ from heartbeat.store.tables.runs import Approval, Run, Step
 from tests.faults.aftermath import Aftermath
 from tests.faults.callers import Accepted
 from tests.faults.checks import CHECKS
-from tests.faults.measures import grown
 from tests.faults.outside import Outside
+from tests.faults.plan import Fault
+from tests.faults.proof import unproved
+from tests.faults.report import report
 from tests.support.databases import ON_SQLITE
 from tests.support.store_world import LATER, StoreWorld, settings, world
 
@@ -173,7 +176,15 @@ def a_schedule_that_stands(world: StoreWorld, after: Aftermath) -> None:
 
 
 def a_process_that_grew(world: StoreWorld, after: Aftermath) -> None:
-    after.grown = grown({"worker 1": (150, 30)}, {"worker 1": (400, 30)})
+    after.sizes = {"warm": {"worker 1": (150, 30)}, "end": {"worker 1": (400, 30)}}
+
+
+def a_process_that_keeps_files_open(world: StoreWorld, after: Aftermath) -> None:
+    after.sizes = {"warm": {"temporal": (150, 30)}, "end": {"temporal": (150, 230)}}
+
+
+def a_process_that_is_left(world: StoreWorld, after: Aftermath) -> None:
+    after.left = ["pipe_server.py (7) is left"]
 
 
 def an_answer_of_no_use(world: StoreWorld, after: Aftermath) -> None:
@@ -210,6 +221,8 @@ BROKEN = [
     ("schedules", a_schedule_of_nothing),
     ("schedules", a_schedule_that_stands),
     ("processes", a_process_that_grew),
+    ("processes", a_process_that_keeps_files_open),
+    ("processes", a_process_that_is_left),
     ("answers", an_answer_of_no_use),
 ]
 
@@ -226,6 +239,15 @@ def test_a_finding_whose_message_waits_is_not_lost(world: StoreWorld, after: Aft
     world.target()
     world.reports({"title": "Finding 1.", "severity": "warning", "fingerprint": "finding-1"})
     assert CHECKS["messages"](after) == []
+
+
+@ON_SQLITE
+def test_a_run_in_which_little_happened_proves_nothing(after: Aftermath) -> None:
+    after.sizes = {"warm": {"api 1": (150, 30)}, "end": {"api 1": (151, 31)}}
+    found = report("SQLite", 7, 15, [Fault(1, "kill", ("api 1",))], Counter(kill=1), after)
+    assert found["sizes"] == "api 1 150 MB 30 → 151 MB 31"
+    assert {"there are no requests", "there are no messages", "no full disk had an effect"} < set(unproved(found))
+    assert not {"there are no ticks", "no kill had an effect"} & set(unproved(found))
 
 
 @ON_SQLITE
