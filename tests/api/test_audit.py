@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.audit.verification import prove_chain
-from heartbeat.store.database.rows import columns, many
-from heartbeat.store.tables.audit import AuditEntry
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api
+from tests.support.audit_entries import recorded
 from tests.support.databases import everything
 from tests.support.generated_calls import NAMES, Call, calls, seeded, sent
 
@@ -71,9 +70,9 @@ RECORDED: list[tuple[str, dict[str, Any], str]] = [
 ]
 NOT_RECORDED = {
     "POST /v1/bot/heartbeat/preview": "stores nothing",
-    "POST /v1/bot/heartbeat/trigger": "a run has its own log",
-    "POST /v1/bot/heartbeat/cancel": "a run has its own log",
-    "POST /v1/bot/run/replay": "a run has its own log",
+    "POST /v1/bot/heartbeat/trigger": "a run has its own log, which says who started and who cancelled it",
+    "POST /v1/bot/heartbeat/cancel": "a run has its own log, which says who started and who cancelled it",
+    "POST /v1/bot/run/replay": "a run has its own log, which says who started and who cancelled it",
     "POST /v1/bot/notification/test": "sends a message and stores nothing, but what the receiver says has changed",
     "POST /v1/bot/tool/{tool_id}/test": "asks a server and stores nothing",
     "POST /v1/bot/tool/{tool_id}/refresh": "with a real server, in test_tool_sign_in.py",
@@ -92,15 +91,15 @@ async def test_each_change_is_recorded_with_whoever_made_it_and_without_secrets(
     known = {f"{call.method} {call.path}": call for call in calls(alone.app.openapi())}
     ids = await alone.database.write(_all_in_reach, alone)
     for operation, fields, action in RECORDED:
-        before = len(await recorded(alone))
+        before = len(await recorded(alone.database, alone.project.id))
         answer = await sent(alone, known[operation], _fields(known[operation], ids) | _of(alone) | fields)
-        new = (await recorded(alone))[before:]
+        new = (await recorded(alone.database, alone.project.id))[before:]
         assert answer.status_code == 200, (operation, answer.text)
         assert action in [entry.action for entry in new], operation
         assert {(entry.actor_kind, entry.actor_name, entry.address) for entry in new} == {("key", "key", "127.0.0.1")}
     proof = await alone.database.read(prove_chain, alone.project.id)
     assert (proof.problem, proof.number >= len(RECORDED)) == ("", True)
-    entries = str([vars(entry) for entry in await recorded(alone)])
+    entries = str([vars(entry) for entry in await recorded(alone.database, alone.project.id)])
     assert "'changed'" in entries
     assert CANARY not in entries
     assert CANARY.encode() in everything(alone.database)
@@ -122,8 +121,3 @@ def _all_in_reach(connection: Connection, api: Api) -> dict[str, str]:
     yearly = {"cron_pattern": YEARLY, "timezone": "UTC"}
     connection.execute(update(beats).where(beats.c.uuid == ids["heartbeat"]).values(yearly))
     return ids
-
-
-async def recorded(api: Api) -> list[AuditEntry]:
-    mine = select(ENTRY).where(ENTRY.c.project_id == api.project.id).order_by(ENTRY.c.number)
-    return await api.database.read(many, AuditEntry, mine)

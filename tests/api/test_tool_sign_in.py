@@ -16,8 +16,9 @@ from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import toolset
 from heartbeat.tool_servers.opening import open_server
 from tests.support.api import Api, error_of
+from tests.support.audit_entries import deeds
 from tests.support.authorization_server import AuthorizationServer
-from tests.support.tool_owner import read
+from tests.support.tool_owner import ask, read
 from tests.support.tool_server import ToolServer
 from tests.support.tool_sign_ins import come_back, create, fields_of
 
@@ -64,6 +65,12 @@ async def test_a_person_signs_in(shop: Api, authorization: AuthorizationServer, 
 
     again = await come_back(shop, location)
     assert (again.status_code, authorization.times("authorization_code")) == (409, 1), "a state is taken once"
+
+    guarded_desk.hidden = {"book"}
+    assert (await ask(shop, bot, new["tool"], "refresh")).status_code == 200
+    done = set(await deeds(shop.database, shop.project.id))
+    made_by_key = {("key", action) for action in ("tool.create", "connection.create", "tool.refresh")}
+    assert {*made_by_key, ("link", "connection.sign_in")} - done == set(), done
 
 
 async def test_what_was_granted_is_for_one_server(

@@ -19,6 +19,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
+from tests.support.audit_entries import deeds
 from tests.support.dashboard import STILL, Owner, make
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import until
@@ -100,6 +101,7 @@ async def test_the_link_of_a_message_gives_credits_and_looking_at_it_does_not(ow
     assert answer.status_code == 200
     assert (await row_of(owner, Run, run.uuid)).credits_granted == 5
     assert (await owner.browser.submit(f"/approvals/{approval.uuid}", token="x", decision="deny")).status_code == 403
+    assert ("link", "approval.decide") in await deeds(owner.database, owner.project.id)
 
 
 OWNERS = [

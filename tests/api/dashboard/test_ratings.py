@@ -20,6 +20,7 @@ from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
+from tests.support.audit_entries import deeds
 from tests.support.dashboard import STILL, Browser, Owner
 from tests.support.past_runs import a_run
 
@@ -89,6 +90,7 @@ async def test_the_link_of_a_message_rates_when_a_button_is_pressed(owner: Owner
         assert "Thank you." in answer.text
         row = await rated(owner, run)
         assert (row.liked, row.rating_note, row.rated_by) == (liked, "Just right.", "the link of a message")
+    assert ("link", "run.rate") in await deeds(owner.database, owner.project.id)
 
 
 async def test_a_link_is_for_one_run_alone(owner: Owner, stranger: Browser) -> None:
