@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import sizes
 from bench.peers import report
 from bench.peers.catalogue import PEERS
 
@@ -16,6 +17,11 @@ def test_tables_are_those_of_the_results(page: Path) -> None:
     text = page.read_text()
     assert report.PLACE.search(text)
     assert report.render(text, FIGURES) == text, "run `python -m bench.peers.report`"
+
+
+def test_the_table_of_sizes_is_that_of_its_results() -> None:
+    text = sizes.PAGE.read_text()
+    assert sizes.render(text, json.loads(sizes.RESULTS.read_text())) == text, "run `python -m bench.sizes write`"
 
 
 def test_charts_are_those_of_the_results() -> None:

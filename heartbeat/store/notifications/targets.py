@@ -197,10 +197,17 @@ def notifications(
     which = of_bots & (NOTIFICATION.c.project_id == access.project.id)
     for name, value in equal.items():
         which &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
-    newest = _LISTED.where(which).order_by(NOTIFICATION.c.id.desc()).limit(page.size).offset(page.offset)
+    latest = NOTIFICATION.c.id.desc()
+    in_order = _LISTED.order_by(latest)
+    if equal:
+        newest, total = in_order.where(which).limit(page.size).offset(page.offset), _count(connection, _SOURCE, which)
+    else:
+        # Found and counted in the index alone: there may be very many.
+        ids = select(NOTIFICATION.c.id).where(of_bots).order_by(latest).limit(page.size).offset(page.offset)
+        newest = in_order.where(NOTIFICATION.c.id.in_(ids.correlate(None)))
+        total = _count(connection, NOTIFICATION, of_bots)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
-    # Without a filter they are counted in the index.
-    return rows, _count(connection, _SOURCE, which) if equal else _count(connection, NOTIFICATION, of_bots)
+    return rows, total
 
 
 def notifications_of_run(connection: Connection, run_id: int, limit: int) -> list[ListedNotification]:
