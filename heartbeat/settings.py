@@ -18,8 +18,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from heartbeat.domain.bounds import Bounds
 from heartbeat.domain.group_roles import GroupRole
@@ -228,6 +226,10 @@ class Settings(BaseSettings):
             return None
         if not url.startswith(DATABASE_SCHEMES):
             raise ValueError("must begin with postgresql:// or sqlite:///")
+        # Most commands that need no database have none named.
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
         try:
             make_url(url)
         except (ValueError, ArgumentError):

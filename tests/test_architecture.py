@@ -172,7 +172,13 @@ def test_the_client_of_temporal_stays_in_its_rooms() -> None:
 
 
 def test_settings_are_built_only_where_a_process_starts() -> None:
-    starters = {"worker", "api.__main__", "heartbeat.cli.main", "heartbeat.cli.keys", "heartbeat.cli.users"}
+    starters = {
+        "worker",
+        "api.__main__",
+        "heartbeat.cli.main",
+        "heartbeat.cli.key_commands",
+        "heartbeat.cli.user_commands",
+    }
     starters |= {"heartbeat.agents.local"}
     builders = {
         module(path)

@@ -1,17 +1,15 @@
-"""`heartbeat key`, for operators who can reach the database."""
+"""What `heartbeat key` does, for operators who can reach the database."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.database import read_database, write_database
-from heartbeat.cli.options import AsJson, ProjectId
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import NotFound
-from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.scopes import PRESETS, Scope
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
 from heartbeat.settings import Settings
@@ -26,62 +24,41 @@ TIMES = ["created", "expires", "revoked", "last_used"]
 COLUMNS = ["id", "name", "begins", "scopes", "bots", *TIMES, "last_used_from", "requests_per_minute"]
 
 
-key_app = typer.Typer(help="Keys: what opens a project's API.")
-KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, as `key list` shows it.")]
+@dataclass(frozen=True)
+class AskedKey:
+    """A key to create; `may` are presets and scopes, `bots` those that it is for."""
+
+    name: str
+    may: list[str]
+    bots: list[str] | None
+    days: int | None
+    requests_per_minute: int | None
 
 
-@key_app.command("create")
-def create(  # noqa: PLR0913 - options
-    project_uuid: ProjectId = None,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "key",
-    may: Annotated[
-        list[str] | None,
-        typer.Option(help="A preset or a scope; may be repeated (admin).", show_default=False),
-    ] = None,
-    bots: Annotated[
-        list[str] | None, typer.Option("--bot", help="A bot that it is for; may be repeated (all).", show_default=False)
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option("--expires-in-days", min=1, max=3650, help="It ends after so many.")
-    ] = None,
-    requests: Annotated[
-        int | None, typer.Option("--requests-per-minute", min=1, max=MAX_NUMBER, help="It may send so many.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Create a key; it is shown this once."""
-    settings = Settings()
+def create(settings: Settings, project_uuid: str | None, new: AskedKey, as_json: bool) -> None:
+    """Create a key and print it; raises `BadParameter`."""
     secret, now = KeyHashes.from_settings(settings).make(), read_database(settings, database_time)
-    ends = now + timedelta(days=days) if days else None
-    asked = AskedRights(_scopes(may or ["admin"]), bots, ends, requests)
-    values = write_database(settings, _make_key, project_uuid, name, asked, secret, now)
+    ends = now + timedelta(days=new.days) if new.days else None
+    asked = AskedRights(_scopes(new.may), new.bots, ends, new.requests_per_minute)
+    values = write_database(settings, _make_key, project_uuid, new.name, asked, secret, now)
     print_values(values, KEEP, as_json)
 
 
-@key_app.command("list")
-def list_keys(project_uuid: ProjectId = None, as_json: AsJson = False) -> None:
-    """List a project's keys, those that are over too."""
-    keys, bots = read_database(Settings(), _keys, project_uuid)
+def list_keys(settings: Settings, project_uuid: str | None, as_json: bool) -> None:
+    """Print a project's keys, those that are over too."""
+    keys, bots = read_database(settings, _keys, project_uuid)
     print_rows(COLUMNS, [_row(key, bots) for key in keys], as_json)
 
 
-@key_app.command("rotate")
-def rotate(
-    key_uuid: KeyId,
-    grace_hours: Annotated[int, typer.Option(min=0, max=720, help="For how long the old key still works.")] = 24,
-    as_json: AsJson = False,
-) -> None:
-    """Create a key that may do the same as another, which ends after a while; it is shown this once."""
-    settings = Settings()
+def rotate(settings: Settings, key_uuid: str, grace: timedelta, as_json: bool) -> None:
+    """Create a key that may do the same as another and print it; that one ends after the grace."""
     secret, now = KeyHashes.from_settings(settings).make(), read_database(settings, database_time)
-    values = write_database(settings, _rotate, key_uuid, timedelta(hours=grace_hours), secret, now)
+    values = write_database(settings, _rotate, key_uuid, grace, secret, now)
     print_values(values, KEEP, as_json)
 
 
-@key_app.command("revoke")
-def revoke(key_uuid: KeyId) -> None:
+def revoke(settings: Settings, key_uuid: str) -> None:
     """Make a key useless from now on."""
-    settings = Settings()
     write_database(settings, _revoke, key_uuid, read_database(settings, database_time))
     typer.echo(f"{key_uuid} is revoked.")
 

@@ -7,14 +7,11 @@ from importlib import metadata
 from typing import Annotated, NoReturn
 
 import typer
-from alembic.util import CommandError
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from heartbeat.cli import audit, ledger, options, projects
-from heartbeat.cli.database import migrate_database
-from heartbeat.cli.keys import key_app
+from heartbeat.cli import options
+from heartbeat.cli.key_commands import key_app
 from heartbeat.cli.options import (
     ApiPort,
     AsJson,
@@ -28,12 +25,12 @@ from heartbeat.cli.options import (
 )
 from heartbeat.cli.output import print_error
 from heartbeat.cli.settings_errors import explain
-from heartbeat.cli.users import user_app
+from heartbeat.cli.user_commands import user_app
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.up.preflight import CannotStart
-from heartbeat.up.stack import PYTHON
+from heartbeat.up.python import PYTHON
 
 app = typer.Typer(
     name="heartbeat",
@@ -52,7 +49,7 @@ app.add_typer(secrets_app, name="secrets")
 app.add_typer(tool_app, name="tool")
 app.add_typer(export_app, name="export")
 
-# Commands that load Temporal's or a model's library import their module when they are called.
+# What a command needs is imported when it is called: `--help`, `api` and `worker` wait for no database's library.
 
 
 @app.callback()
@@ -97,6 +94,8 @@ def demo(
 @app.command("sign-in")
 def sign_in(project_uuid: ProjectId = None) -> None:
     """Print a link that signs in to the dashboard once, within ten minutes."""
+    from heartbeat.cli import projects
+
     projects.print_sign_in_link(Settings(), project_uuid)
 
 
@@ -117,6 +116,9 @@ def worker(roles: Roles = None) -> None:
 @app.command()
 def migrate(compact: options.Compact = False) -> None:
     """Bring the database to the newest schema, and make the first project when the settings name it."""
+    from heartbeat.cli import projects
+    from heartbeat.cli.database import migrate_database
+
     settings = Settings()
     migrate_database(settings, compact)
     projects.create_named_project(settings)
@@ -126,8 +128,12 @@ def migrate(compact: options.Compact = False) -> None:
 def doctor(only_ledger: options.OnlyLedger = False, only_audit: options.OnlyAudit = False) -> None:
     """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
     if only_ledger:
+        from heartbeat.cli import ledger
+
         raise typer.Exit(ledger.check_ledger(Settings()))
     if only_audit:
+        from heartbeat.cli import audit
+
         raise typer.Exit(audit.check_audit(Settings()))
     from heartbeat.cli.doctor import check_installation
 
@@ -226,12 +232,16 @@ def create_project(
     as_json: AsJson = False,
 ) -> None:
     """Create a project; `heartbeat key create` then makes a key for it."""
+    from heartbeat.cli import projects
+
     projects.create_project(Settings(), projects.NewProject(name, project_uuid, plan, anchor_day), as_json)
 
 
 @project_app.command("list")
 def list_projects(as_json: AsJson = False) -> None:
     """List all projects, oldest first."""
+    from heartbeat.cli import projects
+
     projects.list_projects(Settings(), as_json)
 
 
@@ -245,6 +255,8 @@ def grant_credits(
     as_json: AsJson = False,
 ) -> None:
     """Give a project credits on top of its plan, in the billing period of now."""
+    from heartbeat.cli import ledger
+
     ledger.grant_credits(Settings(), ledger.NewGrant(project_uuid, amount, note, key), as_json)
 
 
@@ -254,6 +266,8 @@ def set_budget(
     amount: Annotated[str, typer.Argument(metavar="CREDITS", help="How many in a billing period, or none.")],
 ) -> None:
     """Limit what a project may use in a billing period, whatever its plan allows for."""
+    from heartbeat.cli import ledger
+
     ledger.set_budget(Settings(), project_uuid, amount)
 
 
@@ -287,6 +301,8 @@ def export_logs(
 @export_app.command("audit")
 def export_audit(project_uuid: options.AnyProjectId = None) -> None:
     """Write the audit log as JSON Lines, each project's in the order of its chain."""
+    from heartbeat.cli import audit
+
     audit.export_audit(Settings(), project_uuid)
 
 
@@ -319,11 +335,23 @@ def main() -> NoReturn:
         _fail(explain(problem))
     except UnicodeDecodeError as problem:
         _fail(f"A file of settings is no UTF-8 text: {problem.reason}")
-    except DBAPIError as problem:
-        _fail(f"The database cannot be used: {problem.orig}")
-    except (CannotStart, ProductError, CommandError, SQLAlchemyError, OSError) as problem:
+    except (CannotStart, ProductError, OSError) as problem:
         _fail(str(problem))
+    except Exception as problem:
+        _fail(_database_error(problem))
     sys.exit(code or 0)
+
+
+def _database_error(problem: Exception) -> str:
+    """Say what the database's libraries raised; any other error goes on."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    if isinstance(problem, DBAPIError):
+        return f"The database cannot be used: {problem.orig}"
+    if isinstance(problem, CommandError | SQLAlchemyError):
+        return str(problem)
+    raise problem
 
 
 def _become(module: str) -> NoReturn:

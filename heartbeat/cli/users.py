@@ -1,17 +1,14 @@
-"""`heartbeat user`, for operators who can reach the database."""
+"""What `heartbeat user` does, for operators who can reach the database."""
 
 from datetime import datetime
-from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.database import read_database, shell_actor, write_database
-from heartbeat.cli.options import AsJson, ProjectId
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.domain.people import MEMBER_ROLES
 from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.tables.users import User
@@ -25,66 +22,41 @@ LAST_ADMIN = (
 )
 SEND = "Give the link to that person: it works once."
 
-user_app = typer.Typer(help="People: who signs in to the dashboard, and what they may do in which project.")
-Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.")]
 
-
-@user_app.command("invite")
-def invite(
-    email: Email,
-    project_uuid: ProjectId = None,
-    role: Annotated[str, typer.Option(help=f"What they may do: {', '.join(MEMBER_ROLES)}.")] = "viewer",
-    as_json: AsJson = False,
-) -> None:
-    """Print a link with which a person becomes a member of a project, once and within seven days."""
-    settings = Settings()
+def invite(settings: Settings, email: str, project_uuid: str | None, role: str, as_json: bool) -> None:
+    """Print a link with which a person becomes a member of a project."""
     now = read_database(settings, database_time)
     made = write_database(settings, _invite, email, project_uuid, role, now)
     values = {"link": _link(settings, "join", made.token), "until": timestamp(made.row.expires_at) or ""}
     print_values(values, SEND, as_json)
 
 
-@user_app.command("list")
-def list_users(as_json: AsJson = False) -> None:
-    """List everybody, with a line for each project that they are members of."""
-    print_rows(COLUMNS, read_database(Settings(), _rows), as_json)
+def list_users(settings: Settings, as_json: bool) -> None:
+    """Print everybody, with a line for each project that they are members of."""
+    print_rows(COLUMNS, read_database(settings, _rows), as_json)
 
 
-@user_app.command("role")
-def change_role(
-    email: Email,
-    role: Annotated[str, typer.Argument(metavar="ROLE", help=f"One of {', '.join(MEMBER_ROLES)}.")],
-    project_uuid: ProjectId = None,
-) -> None:
-    """Give a member another role in a project. They have to sign in again."""
-    write_database(Settings(), _change_role, email, role, project_uuid)
+def change_role(settings: Settings, email: str, role: str, project_uuid: str | None) -> None:
+    """Give a member another role in a project."""
+    write_database(settings, _change_role, email, role, project_uuid)
     typer.echo(f"{email} is {role}.")
 
 
-@user_app.command("remove")
-def remove(
-    email: Email,
-    project_uuid: Annotated[str | None, typer.Option("--project", help="Only from this project.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also the last admin of a project.")] = False,
-) -> None:
+def remove(settings: Settings, email: str, project_uuid: str | None, force: bool) -> None:
     """Remove a person from a project, or from all of them with their account."""
-    settings = Settings()
     write_database(settings, _remove, email, project_uuid, force, read_database(settings, database_time))
     typer.echo(f"{email} is removed.")
 
 
-@user_app.command("reset-password")
-def reset_password(email: Email, as_json: AsJson = False) -> None:
-    """Print a link with which a person sets another password, once and within a day."""
-    settings = Settings()
+def reset_password(settings: Settings, email: str, as_json: bool) -> None:
+    """Print a link with which a person sets another password."""
     token = write_database(settings, _reset, email, read_database(settings, database_time))
     print_values({"link": _link(settings, "new-password", token)}, SEND, as_json)
 
 
-@user_app.command("reset-second-factor")
-def reset_second_factor(email: Email) -> None:
+def reset_second_factor(settings: Settings, email: str) -> None:
     """Turn off the second factor of a person who has lost it."""
-    write_database(Settings(), _reset_second_factor, email)
+    write_database(settings, _reset_second_factor, email)
     typer.echo(f"{email} signs in with the password alone.")
 
 

@@ -1,7 +1,6 @@
 """The processes of the embedded stack: their command lines and their environment."""
 
 import os
-import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,14 +10,13 @@ from heartbeat.agents.ollama import ollama_models
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
 from heartbeat.up.preflight import Port, check_ports, free_port, is_free
+from heartbeat.up.python import PYTHON
 from heartbeat.up.supervisor import Child
 
 # Seconds that each may take to stop, under ten together; Temporal takes three by itself.
 API_GRACE, WORKER_GRACE, MODEL_GRACE, TEMPORAL_GRACE = 2.0, 2.5, 0.5, 4.0
 DRAIN = 2.0
 UI_FLAG = "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"
-# `-P` keeps the current directory off the path, where a folder called `api` would be taken for ours.
-PYTHON = [sys.executable, "-P", "-m"]
 
 
 @dataclass(frozen=True)

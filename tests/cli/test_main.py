@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def test_alone_it_lists_its_commands(heartbeat: Run) -> None:
     done = heartbeat()
     assert (done.code, done.err) == (0, "")
     assert [verb for verb in VERBS if f" {verb} " not in done.out] == []
+
+
+def test_its_help_waits_for_no_library_that_a_command_needs() -> None:
+    heavy = {"alembic", "fastapi", "mcp", "psycopg", "pydantic_ai", "sqlalchemy", "sqlmodel", "temporalio"}
+    look = f"import heartbeat.cli.main, sys; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["project"], ["up", "--port=0"], ["up", "--workers=0"], ["up", "--x"]])
