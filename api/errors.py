@@ -26,6 +26,7 @@ MESSAGES = {
     "less_than_equal": "must be at most {le}",
     "string_pattern_mismatch": "does not look like one",
     "literal_error": "must be {expected}",
+    "extra_forbidden": "is no field of this call",
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",

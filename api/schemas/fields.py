@@ -1,7 +1,7 @@
 """The kinds of fields that requests are made of, beside those of `heartbeat/domain/field_types.py`.
 
-Unknown fields are ignored everywhere. An id may come as a string or as its number. An empty string in a field that may
-be left out leaves it out, unless the field is a text that may be empty.
+Unknown fields are ignored everywhere but where a key is made. An id may come as a string or as its number. An empty
+string in a field that may be left out leaves it out, unless the field is a text that may be empty.
 """
 
 import math

@@ -76,7 +76,9 @@ class KeyFields(BaseModel):
 
 
 class CreateKey(KeyFields, OfProject):
-    """Makes a key."""
+    """Makes a key. A limit under another name would be none: what is not known is refused here."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class OfKey(OfProject):
@@ -84,6 +86,8 @@ class OfKey(OfProject):
 
 
 class RotateKey(OfKey):
+    model_config = ConfigDict(extra="forbid")
+
     grace_hours: Annotated[int, Field(ge=0, le=int(MAX_GRACE.total_seconds()) // HOUR), WHOLE] = Field(
         int(GRACE.total_seconds()) // HOUR, description="For how many hours the old key still works.", examples=[24]
     )

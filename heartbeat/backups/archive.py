@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from heartbeat.domain.errors import ProductError
+from heartbeat.domain.errors import Conflict, ProductError
 
 FORMAT = 1
 MANIFEST, STORE, TEMPORAL, KEYS = "manifest.json", "heartbeat.db", "temporal.db", "keys.sealed"
@@ -25,6 +25,9 @@ class BadBackup(ProductError):
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file} cannot be restored: {reason}.", "bad_backup", 400)
+
+
+NO_BACKUP_THERE = "{file} is there and is no backup of Heartbeat's, so it is not replaced: name another file."
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,23 @@ def write_archive(file: Path, directory: Path, manifest: Manifest) -> None:
         output.flush()
         os.fsync(output.fileno())
     unfinished.replace(file)
+
+
+def require_replaceable(file: Path) -> None:
+    """Raise `Conflict` for a file that a backup must not take the place of: all but an earlier one and an empty one."""
+    if not os.path.lexists(file):
+        return
+    if not file.is_file() or (file.stat().st_size and not _is_archive(file)):
+        raise Conflict("no_backup_there", NO_BACKUP_THERE.format(file=file))
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        with tarfile.open(file, "r:") as packed:
+            first = packed.next()
+    except tarfile.TarError:
+        return False
+    return first is not None and first.name == MANIFEST
 
 
 def read_archive(file: Path, directory: Path) -> Manifest:

@@ -13,6 +13,7 @@ from heartbeat.backups.archive import (
     Manifest,
     copy_database,
     file_hash,
+    require_replaceable,
     working_directory,
     write_archive,
 )
@@ -48,12 +49,13 @@ def store_file(settings: Settings) -> Path:
 
 
 def take_backup(settings: Settings, file: Path, passphrase: str | None) -> Backup:
-    """Write a backup to this file; one that is there is replaced once the new one is whole.
+    """Write a backup to this file; one that is there is replaced once the new one is whole, other files never.
 
     Temporal's database is copied first. So the store is ahead of it, as after a crash, which all that is repeated is
     made for; a Temporal that is ahead would have done what the store has never heard of.
     """
     taken_at, store = utc_now(), store_file(settings)
+    require_replaceable(file)
     temporal = settings.data_dir / temporal_server.DATABASE
     keys = key_text(settings) if passphrase is not None else ""
     with working_directory(file) as name:

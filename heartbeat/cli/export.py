@@ -18,6 +18,9 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.retention.export import ExportPosition, ExportWindow, bots_to_export, export_logs
 
+# How each line begins.
+BEGINS = b'{"position": "'
+
 
 @dataclass(frozen=True)
 class ExportOptions:
@@ -38,7 +41,8 @@ def export(settings: Settings, options: ExportOptions) -> None:
             _write(database, sys.stdout.buffer, options, window, _position(options.after))
             return
         with _opened(options.output) as file:
-            position = _position(options.after or _last_position(file))
+            last = _last_position(file)
+            position = _position(options.after or last)
             written = _write(database, file, options, window, position)
             os.fsync(file.fileno())
     print_error(f"{written} logs were added to {options.output}.")
@@ -68,18 +72,22 @@ def _opened(path: Path) -> BufferedRandom:
 
 
 def _last_position(file: BufferedRandom) -> str | None:
-    """Where the file ends, which loses a line that was not written to its end."""
-    end, last = 0, None
-    for line in file:
-        if not line.endswith(b"\n"):
-            break
-        end, last = end + len(line), line
-    file.seek(end)
-    file.truncate()
+    """Go to where the file ends, which loses a line that was not written to its end, and read the last position.
+
+    Raises `BadParameter`, before anything is written, for a file that is no export.
+    """
+    end, position = 0, None
     try:
-        return str(json.loads(last)["position"]) if last else None
+        for line in file:
+            if line.endswith(b"\n"):
+                end, position = end + len(line), str(json.loads(line)["position"])
+            elif not (line.startswith(BEGINS) or BEGINS.startswith(line)):
+                raise ValueError("it ends with something else than a line of an export")
     except (ValueError, KeyError, TypeError):
         raise typer.BadParameter(f"{file.name} is no export of logs; name another file") from None
+    file.seek(end)
+    file.truncate()
+    return position
 
 
 def _position(text: str | None) -> ExportPosition:

@@ -49,6 +49,14 @@ async def test_a_key_is_shown_once_and_may_do_what_it_was_made_for(api: Api) -> 
     assert not [value for value in kept if secret in str(value)]
 
 
+@pytest.mark.parametrize("name", ["bots", "bot_id", "expires_in_days", "Expires_at"])
+async def test_a_limit_under_another_name_is_refused(api: Api, name: str) -> None:
+    answer = await api.post("/keys/create", name="Export", preset="admin", **{name: 1})
+    assert wrong_fields(answer) == [name]
+    key = await made(api)
+    assert wrong_fields(await api.post("/keys/rotate", key_id=key["id"], grace=0)) == ["grace"]
+
+
 async def test_its_last_use_is_listed_with_its_address(api: Api) -> None:
     key = await made(api)
     assert await works(api, key["secret"])

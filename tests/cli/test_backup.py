@@ -86,6 +86,19 @@ def test_it_is_put_back(heartbeat: Command, data: Path, tmp_path: Path) -> None:
         assert temporal.execute("SELECT name FROM sqlite_master").fetchall() == [("executions",)]
 
 
+def test_it_takes_the_place_of_a_backup_and_of_no_other_file(heartbeat: Command, data: Path, tmp_path: Path) -> None:
+    file, empty, notes = (tmp_path / name for name in ("backup", "empty", "notes"))
+    empty.touch()
+    notes.write_text("my notes")
+    for good in (file, file, empty):
+        assert heartbeat("backup", str(good), **settings(data)).code == 0
+    for other in (data / "heartbeat.db", data / "temporal.db", data / "secrets.key", notes, data):
+        before = other.read_bytes() if other.is_file() else None
+        refused = heartbeat("backup", str(other), **settings(data))
+        assert (refused.code, "is no backup of Heartbeat's" in refused.err) == (1, True)
+        assert before is None or other.read_bytes() == before
+
+
 def test_what_was_under_way_is_closed_and_what_was_there_is_kept(
     heartbeat: Command, data: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +147,7 @@ def test_what_is_no_backup_is_refused(heartbeat: Command, data: Path, tmp_path: 
     file, before = tmp_path / "backup", sorted(data.iterdir())
     file.write_text("no backup")
     assert "it is no backup of Heartbeat's" in heartbeat("restore", str(file), **settings(data)).err
+    file.unlink()
     heartbeat("backup", str(file), **settings(data))
     newer = change_manifest(file, revision="9999")
     assert "newer version of Heartbeat has migrated" in heartbeat("restore", str(newer), **settings(data)).err
@@ -162,13 +176,15 @@ def test_a_full_disk_is_told_and_nothing_is_left(heartbeat: Command, data: Path,
     """Full before the databases are copied, or while they are, or while the copies are packed."""
     with small_disk(tmp_path / "disk", megabytes=16) as disk:
         file = disk / "backup"
-        file.write_text("the backup before")
+        with tarfile.open(file, "w") as former:
+            former.addfile(tarfile.TarInfo("manifest.json"))
+        before = file.read_bytes()
         fill(disk, leaving=room * (data / "heartbeat.db").stat().st_size // 3)
         refused = heartbeat("backup", str(file), **settings(data))
         assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
         assert re.search("No space left on device|database or disk is full", refused.err), refused.err
         assert {path.name for path in disk.iterdir()} == {"backup", "filler"}
-        assert file.read_text() == "the backup before"
+        assert file.read_bytes() == before
 
 
 def test_other_keys_than_those_of_the_backup_are_told(heartbeat: Command, data: Path, tmp_path: Path) -> None:

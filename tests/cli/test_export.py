@@ -83,6 +83,13 @@ def test_a_file_goes_on_where_it_ends(runs: list[str], heartbeat: Run, tmp_path:
     assert heartbeat("export", "logs", f"--output={path}").code == 0
     assert path.read_bytes() == whole
     assert "0 logs were added" in heartbeat("export", "logs", f"--output={path}").err
-    path.write_text("a diary\n")
-    assert heartbeat("export", "logs", f"--output={path}").code == 2
-    assert path.read_text() == "a diary\n"
+    again = heartbeat("export", "logs", f"--output={path}", f"--after={lines(whole.decode())[-2]['position']}")
+    assert uuids(again.out + path.read_text()) == [*runs, runs[-1]]
+
+
+def test_a_file_that_is_no_export_stays_as_it_is(runs: list[str], heartbeat: Run, tmp_path: Path) -> None:
+    path = tmp_path / "diary"
+    for words in ("a diary\n", "a diary", "a\ndiary", '{"position": "1-1"}\na diary', '{"text": "a"}\n'):
+        path.write_text(words)
+        assert heartbeat("export", "logs", f"--output={path}").code == 2
+        assert path.read_text() == words

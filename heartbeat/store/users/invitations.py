@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
-from heartbeat.domain.errors import Conflict, Forbidden, NotFound
+from heartbeat.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import check_email, check_role
 from heartbeat.store.audit.recording import record
@@ -19,14 +19,15 @@ from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import PROJECT, digest
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import ProjectInvitation, User
-from heartbeat.store.users.memberships import set_member
+from heartbeat.store.users.memberships import is_member, set_member
 from heartbeat.store.users.open_invitations import INVITATION, UNUSED, is_open
 from heartbeat.store.users.passwords import set_password
-from heartbeat.store.users.users import MEMBERSHIP, act_as_user, create_user, user_by_email
+from heartbeat.store.users.users import act_as_user, create_user, user_by_email
 
 LASTS = timedelta(days=7)
 USED = "This invitation was used already, was withdrawn or replaced, or is older than seven days. Ask for another one."
 HAS_ACCOUNT = "Somebody with this address has an account already: sign in with it first, then open the link again."
+IS_MEMBER = "is a member's already; give them another role instead"
 OF_ANOTHER = "This invitation is for another address than that of your account."
 
 
@@ -50,8 +51,14 @@ class OpenInvitation:
 def invite(
     connection: Connection, project: Project, email: str, role: str, invited_by: str, now: datetime
 ) -> NewInvitation:
-    """Invite whoever has this address; an earlier invitation of theirs to the project ends. Raises `Invalid`."""
+    """Invite whoever has this address; an earlier invitation of theirs to the project ends.
+
+    Raises `Invalid`, also for a member: an invitation changes no role.
+    """
     email = check_email(email)
+    known = user_by_email(connection, email)
+    if known is not None and is_member(connection, known, project):
+        raise Invalid("email", IS_MEMBER)
     earlier = (INVITATION.c.project_id == project.id) & (INVITATION.c.email == email)
     connection.execute(delete(INVITATION).where(earlier, is_open(now)))
     token = secrets.token_urlsafe(32)
@@ -111,14 +118,13 @@ def accept_as_new(connection: Connection, token: str, name: str, password_hash: 
 def accept(connection: Connection, token: str, user: User, now: datetime) -> Project:
     """Make a person who has an account a member; raises `Forbidden`, also when the invitation is somebody else's.
 
-    Who is a member already keeps their role: the last admin would else lose it here.
+    Who has become a member meanwhile keeps their role: the last admin would else lose it here.
     """
     opened = _use(connection, token, now)
     if opened.invitation.email != user.email:
         raise Forbidden("another_address", OF_ANOTHER)
     act_as_user(connection, user)
-    mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == opened.project.id)
-    if connection.execute(select(MEMBERSHIP.c.id).where(mine)).first() is None:
+    if not is_member(connection, user, opened.project):
         set_member(connection, user, opened.project, opened.invitation.role, now)
     return opened.project
 

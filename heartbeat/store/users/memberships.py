@@ -120,6 +120,12 @@ def has_admin(connection: Connection, project_id: int, but: int | None = None) -
     return connection.execute(found).first() is not None
 
 
+def is_member(connection: Connection, user: User, project: Project) -> bool:
+    """Tell whether a person is a member of a project."""
+    mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == project.id)
+    return connection.execute(select(MEMBERSHIP.c.id).where(mine)).first() is not None
+
+
 def member_of(connection: Connection, project: Project, user_uuid: str) -> Member:
     """Read a member of a project; raises `NotFound`."""
     which = (MEMBERSHIP.c.project_id == project.id) & (USER.c.uuid == as_public_id(user_uuid)) & NOT_REMOVED

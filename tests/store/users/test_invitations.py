@@ -72,8 +72,10 @@ def test_an_invitation_leaves_an_account_as_it_is(database: Database) -> None:
 def test_the_last_admin_does_not_become_less_by_an_invitation(database: Database) -> None:
     def check(connection: Connection) -> None:
         project = a_project(connection)
-        ada = invited_to(connection, project, "ada@example.com", "admin")
         token = invitations.invite(connection, project, "ada@example.com", "viewer", "Eve", NOW).token
+        ada = invited_to(connection, a_project(connection), "ada@example.com", "admin")
+        # As a group of an issuer does.
+        memberships.set_member(connection, ada, project, "admin", NOW)
         invitations.accept(connection, token, ada, NOW)
         assert memberships.member_of(connection, project, ada.uuid).membership.role == "admin"
 
@@ -116,6 +118,18 @@ def test_an_invitation_ends_with_the_admin_who_made_it(database: Database) -> No
 def _withdrawn(connection: Connection) -> list[str]:
     mine = select(ENTRY.c.object_name).where(ENTRY.c.action == "invitation.withdraw")
     return list(connection.execute(mine).scalars())
+
+
+def test_nobody_is_invited_who_is_a_member(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        project, other = a_project(connection), a_project(connection, name="Rival")
+        invited_to(connection, project, "ada@example.com", "viewer")
+        with pytest.raises(Invalid, match="is a member's already"):
+            invitations.invite(connection, project, "Ada@Example.com", "admin", "Bob", NOW)
+        assert invitations.invitations(connection, project, NOW) == []
+        invitations.invite(connection, other, "ada@example.com", "admin", "Eve", NOW)
+
+    database.write_now(check)
 
 
 def test_an_invitation_is_of_its_project(database: Database) -> None:
