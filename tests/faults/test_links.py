@@ -126,6 +126,7 @@ def test_a_link_does_what_its_fault_says(fault: str, echo: Echo, links: Links, c
     links.break_("way", fault)
     seen = observe(caller, echo, links)
     assert SHOWN[fault](seen), seen
+    assert links.had_effect("way") == bool(fault)
     if fault in ("black hole", "half-open"):
         assert [name for name, shows in SHOWN.items() if shows(seen)] == [fault]
 
@@ -144,6 +145,7 @@ def test_a_reset_is_told_to_both_and_the_next_connection_goes(echo: Echo, links:
     with pytest.raises(ConnectionResetError):
         said(caller, b"again")
     wait_until(lambda: echo.resets == 1)
+    assert links.had_effect("way")
     with socket.create_connection(links.all["way"].address, PATIENCE) as another:
         assert said(another, b"again") == b"again"
 
@@ -157,6 +159,13 @@ def test_what_was_swallowed_is_told_once_it_is_healed(
     links.heal("way")
     with pytest.raises(ConnectionResetError):
         caller.recv(1000)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_met_nothing_had_no_effect(fault: str, echo: Echo, links: Links) -> None:
+    links.add("way", echo.address)
+    links.break_("way", fault)
+    assert not links.had_effect("way")
 
 
 def test_a_way_that_is_healed_goes_again(echo: Echo, links: Links) -> None:
