@@ -37,8 +37,11 @@ def record(
 ) -> None:
     """Record that whoever acts in this transaction did something; it is written right before the commit.
 
-    `action` is `noun.verb`, where the noun says what the object is; `changes` come from `field_changes`.
+    `action` is `noun.verb`, where the noun says what the object is; `changes` come from `field_changes`. An update
+    that changed nothing is not recorded.
     """
+    if action.endswith(".update") and not changes:
+        return
     entry = {
         "project_id": project_id,
         "action": action,

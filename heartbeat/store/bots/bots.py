@@ -91,5 +91,4 @@ def delete_bot(connection: Connection, access: Access, now: datetime) -> BotChan
 def _record(connection: Connection, verb: str, bot: Bot, fields: Mapping[str, Any] | None = None) -> None:
     before = {} if verb == "create" else vars(bot)
     changes = field_changes(before, fields or {})
-    if changes or verb != "update":
-        record(connection, bot.project_id, f"bot.{verb}", bot.uuid, bot.name, changes)
+    record(connection, bot.project_id, f"bot.{verb}", bot.uuid, bot.name, changes)

@@ -180,8 +180,7 @@ def set_finding_state(
         connection, Finding, update(FINDING).where(FINDING.c.id == before.id).values(changes).returning(FINDING)
     )
     said = field_changes(vars(before), {name: changes[name] for name in ("state", "snoozed_until")})
-    if said:
-        record(connection, access.project.id, "finding.update", row.uuid, row.title, said)
+    record(connection, access.project.id, "finding.update", row.uuid, row.title, said)
     return _listed(connection, [row])[0]
 
 

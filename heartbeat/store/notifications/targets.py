@@ -137,8 +137,7 @@ def _record(connection: Connection, verb: str, row: Target, fields: Mapping[str,
     recorded = {name: value for name, value in fields.items() if name in RECORDED}
     # An address that messages are sent to often is a secret, whatever it is called.
     changes = field_changes({} if verb == "create" else vars(row), recorded, {"config"})
-    if changes or verb != "update":
-        record(connection, row.project_id, f"target.{verb}", row.uuid, row.name, changes)
+    record(connection, row.project_id, f"target.{verb}", row.uuid, row.name, changes)
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ def set_credit_budget(connection: Connection, project: Project, budget: int | No
 
 
 def _record_fields(connection: Connection, project: Project, values: dict[str, Any]) -> None:
-    if changes := field_changes(vars(project), values):
-        record(connection, project.id, "project.update", project.uuid, project.name, changes)
+    changes = field_changes(vars(project), values)
+    record(connection, project.id, "project.update", project.uuid, project.name, changes)
 
 
 def create_key(

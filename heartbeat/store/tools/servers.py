@@ -162,8 +162,7 @@ def mark_changed(
 
 def _record(connection: Connection, verb: str, row: Tool, after: Mapping[str, Any]) -> None:
     changes = field_changes({} if verb == "create" else vars(row), after)
-    if changes or verb != "update":
-        record_of_bot(connection, row.bot_id, f"tool.{verb}", row.uuid, row.server_label, changes)
+    record_of_bot(connection, row.bot_id, f"tool.{verb}", row.uuid, row.server_label, changes)
 
 
 def _offered(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

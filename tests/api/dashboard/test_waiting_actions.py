@@ -62,7 +62,7 @@ async def test_a_run_waits_until_somebody_presses_approve(owner: Owner) -> None:
 @pytest.mark.parametrize(("noun", "said"), [("heartbeats", 409), ("bots", 404)])
 async def test_nobody_approves_for_what_was_deleted(owner: Owner, noun: str, said: int) -> None:
     run, asked = await waiting_run(owner)
-    uuid = {"heartbeats": owner.heartbeat, "bots": owner.bot}[noun].uuid
+    uuid = {"heartbeats": owner.heartbeat.uuid, "bots": owner.bot.uuid}[noun]
     assert (await owner.browser.submit(f"/{noun}/{uuid}/delete")).status_code == 303
     assert "Nothing waits for you." in await owner.browser.page("/approvals")
     for decision in ("approve", "deny"):

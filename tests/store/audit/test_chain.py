@@ -180,6 +180,18 @@ def test_keys_and_holds_are_recorded_once_and_without_the_key(database: Database
     assert problem(database, project) == ""
 
 
+def test_an_update_that_changed_nothing_is_not_recorded(database: Database, project: Project) -> None:
+    def update_twice(connection: Connection) -> None:
+        for after in ("Desk", "Front desk"):
+            record(
+                connection, project.id, "bot.update", "bot_1", "Desk", field_changes({"name": "Desk"}, {"name": after})
+            )
+        record(connection, project.id, "bot.delete", "bot_1")
+
+    database.write_now(update_twice)
+    assert [entry.changes for entry in entries(database)] == [{"name": ["Desk", "Front desk"]}, {}]
+
+
 def test_of_a_secret_is_only_said_that_it_changed() -> None:
     changes = field_changes({"a": 1, "b": 2, "c": "old"}, {"a": 1, "b": 3, "c": "new"}, frozenset({"c"}))
     assert changes == {"b": [2, 3], "c": "changed"}
