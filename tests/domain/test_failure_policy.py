@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.failure_policy import PASSING, Ending, FailureStreak, FailureVerdict, judge, next_probe
 from heartbeat.domain.pauses import HeartbeatPause
 
@@ -42,6 +43,17 @@ def test_a_cancelled_run_is_no_failure() -> None:
 def test_a_budget_that_ends_pauses_at_once_and_is_no_failure() -> None:
     spent = Ending("error", "budget_exhausted", "It is spent.")
     assert judged(spent, 1, 5) == FailureVerdict(1, HeartbeatPause("budget", "It is spent."))
+
+
+def test_whose_budget_ended_says_what_becomes_of_the_heartbeat() -> None:
+    def ended(short_of: BudgetOwner) -> FailureVerdict:
+        return judged(Ending("error", "budget_exhausted", "It is spent.", short_of=short_of), 1, 2)
+
+    assert ended("bot") == ended("project") == ended("plan") == FailureVerdict(1)
+    assert ended("heartbeat") == FailureVerdict(1, HeartbeatPause("budget", "It is spent."))
+    assert ended("run") == FailureVerdict(2, HeartbeatPause("failures", "It is spent.", 2))
+    other = Ending("error", "key_rejected", "no key", short_of="bot")
+    assert judged(other, 1, 5) == FailureVerdict(2)
 
 
 def test_the_cool_down_grows_and_then_stays() -> None:
