@@ -48,6 +48,7 @@ class Side:
     heartbeats: int
     logs: int
     browser: httpx.AsyncClient
+    home: Path
 
     async def page(self, page: str) -> str:
         """Ask for a page or a list of the API, whose address may name what is in `places`."""
@@ -126,9 +127,7 @@ async def compared(pages: Sequence[str], sides: Sequence[Side]) -> Compared:
         spent = [Spent() for _ in sides]
         for number in range(WARM_UPS + SAMPLES):
             for side, one in zip(sides, spent, strict=True):
-                before, began = _cpu_ms(), perf_counter()
-                await side.page(page)
-                took = (perf_counter() - began) * MS, _cpu_ms() - before
+                took = await _taken(side, page)
                 if number >= WARM_UPS:
                     one.wall.append(took[0])
                     one.cpu.append(took[1])
@@ -148,13 +147,19 @@ def tell(result: Result, name: str, noun: str, found: Compared) -> None:
         result.at_most(f"{name}: {kind} of that {noun} at 5,000 and {MANY_LOGS:,} logs / at 100", grown[worst], 1.5)
 
 
-def _cpu_ms() -> float:
-    """What this process and PostgreSQL's, which it has started, have used of a processor."""
-    return process_time() * MS + sum(map(_scheduled_ms, _postgres()))
+async def _taken(side: Side, page: str) -> tuple[float, float]:
+    """Ask for a page; returns the milliseconds, and those of a processor: of this process and of PostgreSQL's."""
+    servers = _postgres(side.home)
+    before, used, began = sum(map(_scheduled_ms, servers)), process_time(), perf_counter()
+    await side.page(page)
+    wall, own = perf_counter() - began, process_time() - used
+    return wall * MS, own * MS + sum(map(_scheduled_ms, servers)) - before
 
 
-def _postgres() -> list[int]:
-    return [process.pid for process in psutil.Process().children(recursive=True) if process.name() == "postgres"]
+def _postgres(home: Path) -> list[int]:
+    """Find the processes of the server there: each works in its data directory."""
+    found = psutil.process_iter(["name", "cwd"])
+    return [one.pid for one in found if one.info["name"] == "postgres" and str(one.info["cwd"]).startswith(str(home))]
 
 
 def _scheduled_ms(pid: int) -> float:
@@ -184,7 +189,7 @@ async def opened(url: str, tenant: Tenant, heartbeats: int, logs: int, home: Pat
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as browser:
             answer = await browser.post("/sign-in", data={"key": tenant.key}, headers={"origin": SITE})
             assert answer.status_code == 303
-            yield Side(tenant, heartbeats, logs, browser)
+            yield Side(tenant, heartbeats, logs, browser, home)
 
 
 def fill_all(connection: Connection, heartbeats: int, logs: int) -> Tenant:
