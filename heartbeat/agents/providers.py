@@ -17,7 +17,12 @@ NO_RETRIES = 0
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/"
 # What `models_of` imports. That of OpenAI also speaks to those that are compatible with it.
-OPENAI = "pydantic_ai.models.openai", "pydantic_ai.providers.openai", "pydantic_ai.providers.openai_compatible"
+OPENAI = (
+    "pydantic_ai.models.openai",
+    "pydantic_ai.providers.openai",
+    "pydantic_ai.providers.openai_compatible",
+    "heartbeat.agents.plain_requests",
+)
 ANTHROPIC = "pydantic_ai.models.anthropic", "pydantic_ai.providers.anthropic"
 GOOGLE = "pydantic_ai.models.google", "pydantic_ai.providers.google"
 
@@ -62,8 +67,11 @@ def _openai(key: str, http: AsyncClient) -> Callable[[str], Model]:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
+    from heartbeat.agents.plain_requests import send_plainly
+
     provider = OpenAIProvider(base_url=OPENAI_URL, api_key=key, http_client=http)
     provider.client.max_retries = NO_RETRIES
+    send_plainly(provider.client)
     return lambda model: OpenAIChatModel(model, provider=provider)
 
 
@@ -73,9 +81,12 @@ def _compatible(service: str, base_url: str, key: SecretStr | None, http: AsyncC
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
+    from heartbeat.agents.plain_requests import send_plainly
+
     api_key = key.get_secret_value() if key else "none"
     provider = OpenAICompatibleProvider(service, base_url=base_url, api_key=api_key, http_client=http)
     provider.client.max_retries = NO_RETRIES
+    send_plainly(provider.client)
     # A tool's schema goes out as its server gave it: what would be put right is for OpenAI's own strict mode.
     profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False, json_schema_transformer=None)
     return lambda model: OpenAIChatModel(model, provider=provider, profile=profile)
