@@ -1,6 +1,7 @@
 """A worker's `/metrics`, `/healthz` and `/readyz`: on its own loop, so that they answer only while it turns."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,7 @@ from heartbeat.telemetry.metrics import REGISTRY
 from heartbeat.telemetry.pool import PoolCollector
 
 SDK_TIMEOUT_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,16 @@ class Endpoint:
         return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
     async def _of_sdk(self) -> bytes:
+        """The SDK's own metrics; none when it does not answer, for then the worker's matter most."""
         if self.sdk_address is None:
             return b""
-        async with httpx.AsyncClient(trust_env=False, timeout=SDK_TIMEOUT_SECONDS) as sdk:
-            return (await sdk.get(f"http://{self.sdk_address}/metrics")).content
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=SDK_TIMEOUT_SECONDS) as sdk:
+                answer = await sdk.get(f"http://{self.sdk_address}/metrics")
+        except httpx.TransportError as error:
+            _log.warning("The metrics of Temporal's SDK are left out: it did not answer (%s).", type(error).__name__)
+            return b""
+        return answer.content if answer.is_success else b""
 
 
 class _Server(uvicorn.Server):

@@ -60,3 +60,14 @@ async def test_the_probes_of_a_worker(working: World, listener: socket.socket) -
     assert (await ask(listener, "/healthz")).json() == {"status": "ok"}
     assert (await ask(listener, "/readyz")).json() == {"status": "ready", "checks": {"temporal": True}}
     assert (await ask(listener, "/")).status_code == 404
+
+
+@ON_SQLITE
+async def test_metrics_of_the_sdk_that_cannot_be_had_cost_none_of_the_workers(working: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        sdk_address = f"127.0.0.1:{closed.getsockname()[1]}"
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with serving(Endpoint(working.database, partial(healthy, working.client), sdk_address), listener):
+        response = await ask(listener, "/metrics")
+    assert response.status_code == 200
+    assert "heartbeat_openings_total" in response.text
