@@ -1,7 +1,7 @@
 """Chat completions of OpenAI's client, sent as they are.
 
 The client looks for fields to rename and values to encode, by the type of each message and tool; of chat completions
-there are none. Twenty tools and twenty earlier calls cost seven milliseconds of the event loop at every step.
+there are none. Twenty tools and twenty earlier calls cost some milliseconds of the event loop at every step.
 """
 
 from typing import Any

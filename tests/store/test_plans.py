@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, literal_column, select, text
 
 from heartbeat.settings import Settings
+from heartbeat.store.audit.reading import AuditFilter, audit_page
 from heartbeat.store.credits.audit import audit_newest
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
@@ -117,6 +118,12 @@ async def walks(database: Database) -> dict[str, list[str]]:
         if any(_is_walk(step, table) for step in steps for table in LARGE if table not in may_read):
             walks[name] = steps
     return walks
+
+
+async def test_what_was_done_to_one_object_is_found_by_its_index(database: Database) -> None:
+    steps = await database.write(plans, audit_page, (1, AuditFilter(object_id="hb_1"), 50))
+    assert any("ix_audit_entry_object" in step for step in steps), steps
+    assert not any("Sort" in step or "B-TREE" in step for step in steps), steps
 
 
 def _is_walk(step: str, table: str) -> bool:

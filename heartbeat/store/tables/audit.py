@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
 from heartbeat.store.tables.types import BIG, time
@@ -47,3 +47,5 @@ class AuditEntry(SQLModel, table=True):
     object_name: str
     changes: dict[str, Any] = Field(sa_type=JSON)
     hash: str
+
+    __table_args__ = (Index("ix_audit_entry_object", "project_id", "object_id", "number"),)

@@ -21,7 +21,7 @@ def project(database: Database) -> Project:
     """A project with seven entries, the first of which says that it was made."""
     project = database.write_now(a_project)
     for number in range(6):
-        database.write_now(lambda c, n=number: record(c, project.id, "thing.update", f"thing_{n}"))
+        database.write_now(lambda c, n=number: record(c, project.id, "thing.make", f"thing_{n}"))
     return project
 
 
@@ -51,7 +51,7 @@ async def test_all_may_go_and_the_chain_goes_on(database: Database, project: Pro
     await prune(database, 30, 31 * DAY)
     assert numbers(database) == []
     assert database.read_now(prove_chain, project.id).problem == ""
-    database.write_now(lambda c: record(c, project.id, "thing.update", "thing_8"))
+    database.write_now(lambda c: record(c, project.id, "thing.make", "thing_8"))
     proof = database.read_now(prove_chain, project.id)
     assert (proof.entries, proof.number, proof.problem) == (1, 8, "")
     database.write_now(lambda c: c.execute(update(HEAD).values(first_number=6)))
