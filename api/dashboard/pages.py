@@ -8,6 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -22,7 +23,7 @@ from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
 from api.deps import AccessQuery, Stack, count, named, needed_scope, stack_of, visit_of
-from api.errors import DATABASE_AWAY, unexpected
+from api.errors import DATABASE_AWAY, from_validation, unexpected
 from heartbeat.domain.actors import Visit, link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
@@ -90,6 +91,8 @@ class PageRoute(APIRoute):
             except NoProject as problem:
                 is_page = request.method == "GET"
                 response = RedirectResponse(PROJECTS, 303) if is_page else _error_page(request, problem)
+            except RequestValidationError as problem:
+                response = _error_page(request, from_validation(problem))
             except ProductError as problem:
                 if isinstance(problem, Unavailable):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)

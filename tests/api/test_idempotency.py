@@ -176,7 +176,8 @@ async def test_a_claim_is_renewed_for_as_long_as_its_answer_is_made(api: Api, mo
     held = HeldClaim(first, api.database, lambda: NOW + timedelta(minutes=next(minutes)))
     async with in_background(held.keep()):
         await until(lambda: held.claim.claimed_at >= NOW + timedelta(minutes=3))
-    await api.database.write(begin_change, held.claim)
+        async with held.lock:
+            await api.database.write(begin_change, held.claim)
     assert held.claim.new_id("log") == first.new_id("log")
 
 
