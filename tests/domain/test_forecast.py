@@ -54,6 +54,18 @@ def test_what_costs_nothing_spends_no_budget() -> None:
     assert ahead(each=0.0, limit=1).budget_spent_on is None
 
 
+def test_what_ends_before_its_budget_is_spent_spends_none() -> None:
+    ending = Cadence("UTC", "0 9 * * *", ends_at=datetime(2026, 11, 25, tzinfo=UTC))
+    assert ahead(ending, limit=10).budget_spent_on is None
+    assert f"{ahead(ending, limit=8).budget_spent_on:%Y-%m-%d}" == "2026-11-24"
+
+
+def test_what_never_comes_due_is_warned_of() -> None:
+    mondays = Cadence("UTC", "0 9 * * 1", active_days="2")
+    never = forecast(mondays, UsageEstimate(1.0, "somewhere"), Budget(None), NOW, 3)
+    assert (never.ticks, never.warnings[0]) == ([], "It never comes due in the next 30 years.")
+
+
 def test_runs_longer_than_the_shortest_gap_are_warned_of() -> None:
     quarters = Cadence("UTC", "*/15 * * * *")
     assert ahead(quarters, slow_ms=15 * 60_000).warnings == []

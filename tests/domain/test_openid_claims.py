@@ -31,6 +31,7 @@ def test_a_person_has_the_best_name_that_there_is() -> None:
     assert person_of(WHO | {"name": " Ada \n Lovelace", "nickname": "al"}).name == "Ada Lovelace"
     assert person_of(WHO | {"name": None, "preferred_username": "ada"}).name == "ada"
     assert person_of(WHO | {"name": "", "email": 7}).name == "7"
+    assert person_of(WHO | {"sub": "  "}).name == "?"
 
 
 def test_what_stands_for_an_address_is_none_and_nobody_elses() -> None:

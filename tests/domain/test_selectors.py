@@ -26,6 +26,7 @@ def test_a_pointer_or_a_selector_is_taken(select: str) -> None:
         ("p:nth-child(x)", "does not count"),
         ("div:has(p)", "looks at what comes later"),
         ("p:is(a b)", "takes? the description of one|is no CSS selector"),
+        ("p:not(a b)", "take the description of one element"),
         ("*," * 40 + "*", "30 elements at most"),
     ],
 )

@@ -34,6 +34,7 @@ MEANT: list[tuple[Any, Any, Any]] = [
     (LEVEL, "OK", "ok"),
     (LEVEL, "Nothing to report", "nothing_to_report"),
     ({"type": ["integer", "null"]}, "null", None),
+    ({"type": ["number", "null"]}, 7, 7),
     ({"anyOf": [WHOLE, {"type": "null"}]}, "5", 5),
     ({"$ref": "#/$defs/level"}, "OK", "ok"),
     ({"enum": [1, 2]}, "2", 2),

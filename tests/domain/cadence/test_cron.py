@@ -71,6 +71,7 @@ def test_what_comes_in_leap_years_alone_is_found() -> None:
         ("0 0 31 2 *", "never fires: no month it names has such a day; write L"),
         ("0 0 30 2 *", "never fires: no month it names has such a day; write L"),
         ("0 0 31 4,6,9,11 *", "never fires: no month it names has such a day; write L"),
+        ("0 0 */31 2 1#5", "never fires: no such day exists; write L"),
         ("60 9 * * *", "minute '60' is not valid; write *, 0 to 59"),
         ("0 24 * * *", "hour '24' is not valid; write *, 0 to 23"),
         ("0 22-6 * * *", "hour '22-6' is not valid"),

@@ -32,6 +32,14 @@ async def test_each_word_gives_a_call_its_time_again_up_to_an_hour(monkeypatch: 
             assert (limit.when() != first) == is_given_more
 
 
+async def test_it_never_goes_back() -> None:
+    heard: list[str] = []
+    clock = CallClock(SERVER, PATIENCE, heard.append)
+    for progress in (1, 3, 2, 4):
+        await clock.hear(progress, 4, None)
+    assert heard == ["1 of 4", "3 of 4", "4 of 4"]
+
+
 @pytest.mark.parametrize(
     ("progress", "words"),
     [
