@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.dashboard import permissions, prices, sign_in_ways, translations, zones
 from api.dashboard.chosen_project import name_project, require_shown_project
 from api.dashboard.forms import Form, read_form
-from api.dashboard.navigation import place_of
+from api.dashboard.navigation import PLACES, Place, place_of
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
@@ -24,6 +24,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
 from api.deps import AccessQuery, Stack, count, named, needed_scope, stack_of, visit_of
 from api.errors import DATABASE_AWAY, from_validation, unexpected
+from api.operations import OPERATIONS
 from heartbeat.domain.actors import Visit, link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
@@ -360,10 +361,16 @@ def _error_page(request: Request, problem: ProductError, unsent: Unsent | None =
     message = DATABASE_AWAY if problem.code == "database_unavailable" else problem.message
     if problem.details:
         message = "; ".join(f"{detail.field}: {translate(detail.message)}" for detail in problem.details)
-    # Where the button was is nearer than where its form was sent.
-    place = place_of([request.headers.get("referer", ""), request.scope["path"]])
-    shown = {"status": problem.status, "message": translate(message), "place": place, "unsent": unsent}
-    response = html("error", problem.status, **shown)
+    shown = {"status": problem.status, "message": translate(message), "place": _way_back(request, problem)}
+    response = html("error", problem.status, unsent=unsent, **shown)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response
+
+
+def _way_back(request: Request, problem: ProductError) -> Place:
+    # Where the button was is nearer than where its form was sent.
+    place = place_of([request.headers.get("referer", ""), request.scope["path"]])
+    # Whoever may not do what only admins do would be refused on their pages, too.
+    is_refused = problem.code == "missing_scope" and OPERATIONS[f"GET {place.path}"] is Scope.ADMIN
+    return PLACES["/"] if is_refused else place

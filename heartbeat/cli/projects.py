@@ -7,7 +7,7 @@ import typer
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from heartbeat.cli.database import read_database, write_database
+from heartbeat.cli.database import read_database, shell_actor, write_database
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.domain.errors import Conflict
 from heartbeat.settings import Settings
@@ -78,7 +78,7 @@ def list_projects(settings: Settings, as_json: bool) -> None:
 def print_sign_in_link(settings: Settings, project_uuid: str | None) -> None:
     """Print a link that signs in to the named or only project once; raises `Conflict` when no admin key of it works."""
     project = read_database(settings, named_or_only_project, project_uuid)
-    url = sign_in_url(settings, settings.public_url or settings.api_url(), project.uuid)
+    url = sign_in_url(settings, settings.public_url or settings.api_url(), project.uuid, shell_actor())
     if url is None:
         raise Conflict("no_key", "The project has no admin key that works; make one with `heartbeat key create`.")
     typer.echo(url)

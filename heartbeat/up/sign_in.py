@@ -8,6 +8,7 @@ from threading import Thread
 
 from sqlalchemy import Connection
 
+from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.database.database import Database
@@ -18,9 +19,14 @@ from heartbeat.store.users.sign_in_links import NewLink, new_link
 DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
-def sign_in_url(settings: Settings, base_url: str, project_uuid: str | None = None) -> str | None:
-    """Make a link to sign in to this project, else to the oldest; `None` when it has no key that works."""
-    with closing(Database(settings.store_url())) as database:
+def sign_in_url(
+    settings: Settings, base_url: str, project_uuid: str | None = None, actor: Actor = PRODUCT
+) -> str | None:
+    """Make a link to sign in to this project, else to the oldest; `None` when it has no key that works.
+
+    The audit log names `actor`.
+    """
+    with closing(Database(settings.store_url(), actor=actor)) as database:
         link = database.write_now(_link, project_uuid)
     return f"{base_url.rstrip('/')}/sign-in/once?token={link.token}" if link else None
 

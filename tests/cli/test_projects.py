@@ -172,3 +172,5 @@ def test_a_link_to_sign_in_is_printed_while_there_is_a_key(empty: str, heartbeat
         printed = heartbeat("sign-in", *arguments)
         assert re.fullmatch(r"http://127\.0\.0\.1:8400/sign-in/once\?token=[\w-]{43}\n", printed.out)
     assert heartbeat("sign-in", "--project=proj_x").code == 1
+    entries = [json.loads(line) for line in heartbeat("export", "audit").out.splitlines()]
+    assert [entry["actor"]["kind"] for entry in entries if entry["action"] == "session.link"] == ["shell", "shell"]

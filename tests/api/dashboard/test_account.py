@@ -26,7 +26,9 @@ async def test_a_person_sees_and_ends_their_own_sessions_in_all_projects(
     assert (await stranger.submit(path)).headers["location"] == "/account?done=ended"
     assert (await other.get("/")).status_code == 303
     assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    assert "End all others" in await stranger.page("/account")
     assert (await stranger.submit("/account/sessions/end")).headers["location"] == "/account?done=others"
+    assert "End all others" not in await stranger.page("/account")
     assert (await other.get("/")).status_code == 303
     [listed] = re.findall(
         r'action="/sessions/(sess_\w+)/end"', "".join(_of_others(await owner.browser.page("/sessions")))

@@ -46,4 +46,7 @@ async def test_nothing_is_offered_that_would_be_refused(owner: Owner, preset: st
     assert len(pages) > 20
     offered = {target: needed(target) for target in buttons(pages)}
     assert {target for target, scope in offered.items() if scope and scope not in read_scopes(scopes)} == set()
+    for admins in ("/members", "/keys", "/audit"):
+        refused = await owner.browser.get(admins, headers={"referer": "http://dash.test/keys"})
+        assert (refused.status_code, 'class="button" href="/"' in refused.text) == (403, True)
     assert (Scope.RUN in offered.values()) == (Scope.APPROVE in offered.values()) == (preset == "operator")
