@@ -159,6 +159,40 @@ def test_what_is_no_backup_is_refused(heartbeat: Command, data: Path, tmp_path: 
     assert {path.name for path in data.iterdir()} == {path.name for path in before} | {"up.lock"}
 
 
+def test_a_backup_of_another_format_or_without_a_store_is_refused(
+    heartbeat: Command, data: Path, tmp_path: Path
+) -> None:
+    file, before = tmp_path / "backup", (data / "heartbeat.db").read_bytes()
+    heartbeat("backup", str(file), **settings(data))
+    other = change_manifest(file, format=99)
+    assert "its format 99 is that of another version" in heartbeat("restore", str(other), **settings(data)).err
+    hashes = json.loads((tmp_path / "unpacked" / "manifest.json").read_text())["hashes"]
+    missing = change_manifest(file, format=1, hashes={**hashes, "secrets.sealed": "0" * 64})
+    assert "secrets.sealed in it is damaged" in heartbeat("restore", str(missing), **settings(data)).err
+    none = change_manifest(file, hashes={})
+    assert "heartbeat.db is not in it" in heartbeat("restore", str(none), **settings(data)).err
+    assert (data / "heartbeat.db").read_bytes() == before
+
+
+def test_what_else_a_restored_installation_needs_is_told(heartbeat: Command, data: Path, tmp_path: Path) -> None:
+    (data / "temporal.db").unlink()
+    heartbeat("backup", str(tmp_path / "backup"), **settings(data))
+    restored = heartbeat("restore", str(tmp_path / "backup"), f"--data-dir={tmp_path / 'other'}")
+    assert (restored.code, restored.err) == (0, "")
+    assert "There are no secret keys: put secrets.key there, or set HEARTBEAT_SECRET_KEYS" in restored.out
+    assert "Temporal's database is not in it: run `heartbeat reconcile` once Temporal is up." in restored.out
+
+
+def test_a_copy_that_is_not_whole_is_no_backup(heartbeat: Command, data: Path, tmp_path: Path) -> None:
+    content = (data / "temporal.db").read_bytes()
+    # The second page is that of its only table.
+    (data / "temporal.db").write_bytes(content[:4096] + bytes(len(content) - 4096))
+    refused = heartbeat("backup", str(tmp_path / "backup"), **settings(data))
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "temporal.db is not whole" in refused.err
+    assert not (tmp_path / "backup").exists()
+
+
 def change_manifest(file: Path, **values: object) -> Path:
     """A backup with another manifest."""
     with tarfile.open(file) as packed:

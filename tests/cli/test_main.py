@@ -1,10 +1,14 @@
 """The command's manners: help, settings that cannot be used, ports and directories that are not free."""
 
+import contextlib
+import io
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,29 @@ def test_its_help_waits_for_no_library_that_a_command_needs() -> None:
     heavy = {"alembic", "fastapi", "mcp", "psycopg", "pydantic_ai", "sqlalchemy", "sqlmodel", "temporalio"}
     look = f"import heartbeat.cli.main, sys; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_it_tells_its_version_whatever_it_prints_to(heartbeat: Run) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert heartbeat("--version").code == 0
+    assert out.getvalue() == f"heartbeat {metadata.version('heartbeat-server')}\n"
+
+
+def test_a_worker_has_the_roles_that_it_is_given(heartbeat: Run) -> None:
+    done = heartbeat("worker", "--role", "runs", HEARTBEAT_WORKER_ROLES="[]", HEARTBEAT_PORT="many")
+    assert (done.code, "HEARTBEAT_PORT" in done.err, "HEARTBEAT_WORKER_ROLES" in done.err) == (1, True, False)
+
+
+def test_a_database_of_a_migration_that_nobody_knows_is_told(
+    heartbeat: Run, tmp_path: Path, sqlite_template: Path
+) -> None:
+    (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
+    with contextlib.closing(sqlite3.connect(tmp_path / "heartbeat.db")) as store:
+        store.execute("UPDATE alembic_version SET version_num = '000x'")
+        store.commit()
+    done = heartbeat("migrate", HEARTBEAT_DATA_DIR=str(tmp_path))
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "000x" in done.err
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["project"], ["up", "--port=0"], ["up", "--workers=0"], ["up", "--x"]])

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from heartbeat.cli.output import print_rows
+from heartbeat.cli.reconcile import unknown
 from heartbeat.cli.replay_view import print_comparison
+from heartbeat.store.runs.restored import Settled
 
 COLUMNS, ROWS = ["name", "runs"], [["a", 1], ["[b]b\u202eb", None]]
 CALL = {"tool": "desk__book", "arguments": {"what": "a plumber"}, "recorded": False}
@@ -40,3 +42,18 @@ def test_a_replay_stands_beside_its_run(
     printed = capsys.readouterr().out
     for words in ("[Quiet]", "(not in the recording)", "none", "0.10 EUR", "Nothing but the model was called"):
         assert words in printed
+
+
+def test_a_replay_has_no_price_where_none_is_set(capsys: pytest.CaptureFixture[str]) -> None:
+    free = {**COLUMN, "price": None}
+    print_comparison({"original": free, "replay": free})
+    assert "price" not in capsys.readouterr().out
+
+
+def test_what_nobody_can_know_after_a_restore_is_counted() -> None:
+    assert len(unknown(Settled(0, 0, 0))) == 1
+    _, *lines = unknown(Settled(0, 2, 3))
+    assert [line.partition(".")[0] for line in lines] == [
+        "Runs that wait for a person: 2",
+        "Messages that were on their way: 3",
+    ]
