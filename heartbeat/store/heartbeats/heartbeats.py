@@ -114,9 +114,13 @@ def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: d
     delete_targets(connection, TARGET.c.heartbeat_id.in_(ids), now)
     deleted = [states.delete(connection, row, now).uuid for row in _locked(connection, which)]
     asked = APPROVAL.c.heartbeat_id.in_(ids) & (APPROVAL.c.state == "pending")
-    denied = {"state": "denied", "decided_by": BY_DELETION, "decided_at": now}
-    connection.execute(update(APPROVAL).where(asked).values(denied))
+    connection.execute(update(APPROVAL).where(asked).values(denied_by_deletion(now)))
     return deleted
+
+
+def denied_by_deletion(now: datetime) -> dict[str, Any]:
+    """What an approval has that nobody decides any more, for its heartbeat was deleted."""
+    return {"state": "denied", "decided_by": BY_DELETION, "decided_at": now}
 
 
 def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> list[str]:

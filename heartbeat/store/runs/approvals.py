@@ -11,6 +11,7 @@ from heartbeat.domain.tool_risks import ApprovalReason
 from heartbeat.store.audit.recording import field_changes, record_of_bot
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, exactly_one, first, insert_once
+from heartbeat.store.heartbeats.heartbeats import denied_by_deletion
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.runs.parks import BUDGET, expired, give, lock
@@ -27,9 +28,14 @@ Decision = Literal["approved", "denied"]
 
 
 def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, now: datetime) -> Approval:
-    """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time."""
+    """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time.
+
+    For a heartbeat that somebody deleted nobody is asked: it is denied.
+    """
     run, call = receipt.run, receipt.call
-    heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
+    # Whoever deletes it meanwhile waits, and then denies what is asked for here.
+    locked = select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id).with_for_update(read=True)
+    heartbeat = exactly_one(connection, Heartbeat, locked)
     values = {
         "uuid": new_id("apr"),
         "bot_id": run.bot_id,
@@ -44,7 +50,11 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
         "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
         "created_at": now,
     }
+    is_deleted = heartbeat.deleted_at is not None and heartbeat.ended_as is None
+    values |= denied_by_deletion(now) if is_deleted else {}
     row = first(connection, Approval, insert_once(connection.dialect.name, APPROVALS), values)
+    if row is not None and is_deleted:
+        return row
     if row is not None:
         data = {
             "approval": row.uuid,
@@ -61,9 +71,11 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
 
 def ask_in_call(connection: Connection, receipt: CallReceipt, question: str, now: datetime) -> Approval:
     """The approval of what a server asks in the middle of a call, which was broken off and waits to be made anew."""
+    # First, for it locks the heartbeat, which a step that begins locks before its own row.
+    approval = ask(connection, receipt, ApprovalReason("elicitation", question), now)
     broken_off = (STEP.c.id == receipt.call.id) & (STEP.c.state == "called")
     connection.execute(update(STEP).where(broken_off).values(state="asked", progress=None))
-    return ask(connection, receipt, ApprovalReason("elicitation", question), now)
+    return approval
 
 
 def approved_question(connection: Connection, call: Step) -> str | None:

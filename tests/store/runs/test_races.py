@@ -12,19 +12,23 @@ from sqlalchemy import Connection, create_engine, select
 from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
+from heartbeat.domain.tool_risks import REGISTERED
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
 from heartbeat.store.heartbeats.task_effects import schedule_task
+from heartbeat.store.runs.approvals import ask, decide
 from heartbeat.store.runs.opening import open_run
+from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.runs import Approval, Run
 from tests.support.databases import waiting
 from tests.support.patience import PATIENCE, wait_until
-from tests.support.runs import LIMITS, by_hand, scheduled
+from tests.support.pending_rows import a_call, an_approval
+from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
 S = TypeVar("S")
@@ -130,6 +134,54 @@ def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: 
     )
     assert (on.enabled, gone) == (True, [heartbeat.uuid])
     assert database.read_now(lambda c: c.execute(select(table.c.enabled, table.c.deleted_at)).one()) == (False, TICK)
+
+
+def asked(connection: Connection, run: Run) -> str:
+    receipt = CallReceipt(a_call(connection, run), run, "asked")
+    return ask(connection, receipt, REGISTERED, TICK).state
+
+
+def approval_states(database: Database) -> list[str]:
+    return database.read_now(lambda c: list(c.execute(select(columns(Approval).c.state)).scalars()))
+
+
+def test_nobody_is_asked_for_what_is_deleted_meanwhile(database: Database, bot: Bot, heartbeat: Heartbeat) -> None:
+    run = opened_run(database, by_hand(heartbeat))
+    _, said = side_by_side(
+        database,
+        lambda c: delete_heartbeat(c, access_to(c, bot, heartbeat), TICK),
+        lambda c: asked(c, run),
+        lambda c: None,
+    )
+    assert (said, approval_states(database)) == ("denied", ["denied"])
+
+
+def test_what_is_asked_while_the_heartbeat_is_deleted_is_denied(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    run = opened_run(database, by_hand(heartbeat))
+    said: list[str] = []
+    side_by_side(
+        database,
+        lambda c: said.append(asked(c, run)),
+        lambda c: delete_heartbeat(c, access_to(c, bot, heartbeat), TICK),
+        lambda c: None,
+    )
+    assert (said, approval_states(database)) == (["pending"], ["denied"])
+
+
+def test_a_yes_and_a_deletion_at_the_same_moment_are_one_of_both(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    run = opened_run(database, by_hand(heartbeat))
+    uuid = database.write_now(lambda c: an_approval(c, run).uuid)
+    side_by_side(
+        database,
+        lambda c: decide(c, uuid, "approved", "Ada", NOW),
+        lambda c: delete_heartbeat(c, access_to(c, bot, heartbeat), TICK),
+        lambda c: None,
+    )
+    assert approval_states(database) == ["approved"]
 
 
 def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
