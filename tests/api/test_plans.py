@@ -1,18 +1,20 @@
 """What a plan allows, and how many requests a minute."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
-from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.errors import RateLimited, Unavailable
+from heartbeat.domain.quotas import PROJECT, Quota
 from heartbeat.settings import Settings
 from heartbeat.store.database.rows import columns
+from heartbeat.store.projects.rate_limit import CountedRequest, count_request
 from heartbeat.store.tables.projects import Project, RequestWindow
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.seeds import YEARLY
-from tests.support.still_clock import api, starter
+from tests.support.still_clock import NOON, api, starter
 
 __all__ = ["api", "starter"]
 
@@ -122,8 +124,17 @@ async def test_requests_a_minute(starter: Api) -> None:
     earlier = update(WINDOW).where(WINDOW.c.project_id == starter.project.id).values(minute=WINDOW.c.minute - 1)
     await starter.database.write(lambda connection: connection.execute(earlier))
     assert (await starter.get("/readall")).status_code == 200
-    of_project = select(WINDOW.c.requests).where(WINDOW.c.project_id == starter.project.id)
-    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [1]
+    of_project = select(WINDOW.c.requests).where(WINDOW.c.project_id == starter.project.id).order_by(WINDOW.c.minute)
+    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [60, 1]
+    # A process whose clock is behind still counts in the minute before.
+    behind = CountedRequest([Quota(PROJECT, 60)], starter.project.id)
+    with pytest.raises(RateLimited):
+        await starter.database.write(count_request, behind, NOON - timedelta(minutes=1))
+    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [60, 1]
+    for _ in range(2):
+        await starter.database.write(lambda connection: connection.execute(earlier))
+        await starter.get("/readall")
+    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [1, 1]
 
 
 async def test_a_request_that_fails_counts_too_and_one_that_writes_counts_once(starter: Api) -> None:

@@ -115,7 +115,7 @@ RULES: dict[type[SQLModel], Rule] = {
     AuthFailure: Age(columns(AuthFailure).c.clears_at, AT_ONCE),
     SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
     IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),
-    RequestWindow: Stays("one for each project: the minute of its last request"),
+    RequestWindow: Stays("two for each project: the minutes of its last requests"),
     KeyWindow: Age(_KEY_WINDOW.c.began_at, timedelta(days=1)),
     ProjectHold: Age(func.coalesce(_HOLD.c.released_at, _HOLD.c.until), YEAR),
     Bot: OnceDeleted(),
