@@ -33,7 +33,8 @@ def groups_of(claims: Mapping[str, Any], claim: str) -> list[str]:
 
     Raises `GroupsUnknown` where there are too many for the token, as Entra ID says it.
     """
-    if claim in (claims.get("_claim_names") or {}):
+    elsewhere = claims.get("_claim_names")
+    if isinstance(elsewhere, Mapping) and claim in elsewhere:
         raise GroupsUnknown
     value: Any = claims.get(claim)
     if value is None:

@@ -14,10 +14,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import JWSRegistry
 
+from heartbeat.domain.text import storable_text
+
 # Signed with a private key. A shared secret (HS256) could be the public key of somebody who confuses the two.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 KEY_TYPES = ("RSA", "EC", "OKP")
 CLOCK_SKEW_SECONDS = 60
+# The standard's own limit (OpenID Connect Core 1.0, 2).
+MAX_SUBJECT = 255
 
 
 class WrongToken(Exception):
@@ -40,8 +44,8 @@ class Expected:
 
 def signing_keys(jwks: Mapping[str, Any]) -> KeySet:
     """Read the public keys that sign, and leave out all that are of other kinds or cannot be read."""
-    keys = []
-    for data in jwks.get("keys") or ():
+    published, keys = jwks.get("keys"), []
+    for data in published if isinstance(published, list) else ():
         if not isinstance(data, dict) or data.get("kty") not in KEY_TYPES or data.get("use", "sig") != "sig":
             continue
         try:
@@ -68,9 +72,14 @@ def verified_claims(
         claims.validate(now=int(now.timestamp()), leeway=CLOCK_SKEW_SECONDS)
     except (JoseError, ValueError, TypeError) as problem:
         raise WrongToken(str(problem)) from None
-    if not isinstance(claims["sub"], str) or not claims["sub"]:
-        raise WrongToken("its subject is no text")
+    if not is_subject(claims["sub"]):
+        raise WrongToken("its subject is no text, or none that can be kept")
     return dict(claims)
+
+
+def is_subject(value: Any) -> bool:
+    """Whether this can be who somebody is at an issuer: a text that a database keeps, and finds in an index."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT and storable_text(value) == value
 
 
 def _decoded(id_token: str, keys: KeySet, offered: Sequence[str]) -> jwt.Token:

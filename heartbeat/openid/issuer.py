@@ -3,7 +3,6 @@
 Imported with the first sign-in, for what it needs takes memory.
 """
 
-import json
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
@@ -77,8 +76,11 @@ class Issuer:
         kept = self._kept.get("keys")
         lasts = KEYS_KEPT_SECONDS if anew else KEPT_SECONDS
         if kept is None or monotonic() - kept.read_at > lasts:
-            document = await self._get_json((await self.metadata()).jwks_uri)
-            kept = self._kept["keys"] = _Kept(signing_keys(document), monotonic())
+            url = (await self.metadata()).jwks_uri
+            found = signing_keys(await self._get_json(url))
+            if not found.keys:
+                raise IssuerAway(f"{url} has no key that signs")
+            kept = self._kept["keys"] = _Kept(found, monotonic())
         keys: KeySet = kept.value
         return keys
 
@@ -108,8 +110,9 @@ class Issuer:
                 raise SignInRefused(NOT_OURS, f"the code was refused: {problem.error}") from None
             except httpx2.HTTPError as problem:
                 raise _away(problem, metadata.token_endpoint) from problem
-            except ValueError:
-                raise IssuerAway(f"{metadata.token_endpoint} answered with no JSON") from None
+            except (ValueError, TypeError, RecursionError):
+                # Authlib reads numbers in it, too, and takes on trust that they are some.
+                raise IssuerAway(f"{metadata.token_endpoint} answered with no JSON of a token") from None
         id_token, access_token = token.get("id_token"), token.get("access_token")
         if not isinstance(id_token, str):
             raise SignInRefused(NOT_OURS, "there was no ID token; HEARTBEAT_OIDC_SCOPES has to have `openid` in it")
@@ -131,7 +134,7 @@ class Issuer:
                 document = response.json()
             except httpx2.HTTPError as problem:
                 raise _away(problem, url) from problem
-            except (json.JSONDecodeError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 raise IssuerAway(f"{url} answered with no JSON") from None
         if not isinstance(document, dict):
             raise IssuerAway(f"{url} answered with no JSON object")

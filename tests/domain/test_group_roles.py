@@ -22,6 +22,8 @@ def test_too_many_groups_for_a_token_are_not_none() -> None:
     claims = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://example.com"}}}
     with pytest.raises(GroupsUnknown):
         groups_of(claims, "groups")
+    for odd in (7, True, "groups", ["groups"]):
+        assert groups_of({"_claim_names": odd, "groups": ["ops"]}, "groups") == ["ops"]
 
 
 def test_the_most_that_any_group_gives_counts() -> None:

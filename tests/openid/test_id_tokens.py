@@ -51,6 +51,8 @@ def test_a_token_of_the_issuer_is_read() -> None:
         *({name: None} for name in ("iss", "sub", "aud", "nonce", "iat", "exp")),
         {"sub": ""},
         {"sub": 7},
+        {"sub": "a\0b"},
+        {"sub": "x" * 256},
         {"exp": "soon"},
     ],
     ids=str,
@@ -111,5 +113,6 @@ def test_keys_of_other_kinds_are_left_out() -> None:
     odd = [{"kty": "AKP"}, {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, 7, {**public, "use": "enc"}]
     assert list(signing_keys({"keys": odd})) == []
     assert len(list(signing_keys({"keys": [*odd, public]}))) == 1
-    with pytest.raises(UnknownKey):
-        read(token(), keys=signing_keys({}))
+    for none in ({}, {"keys": 7}, {"keys": {"kty": "RSA"}}):
+        with pytest.raises(UnknownKey):
+            read(token(), keys=signing_keys(none))

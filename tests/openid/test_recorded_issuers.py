@@ -136,8 +136,11 @@ def _aged(sign_in: SignIn, seconds: float) -> Any:
         Response("[]", 200),
         Response("x" * 600_000, 200),
         redirect_to("http://169.254.169.254/latest/meta-data"),
+        Response("[" * 60_000, 200),
+        Response("9" * 5_000, 200),
+        Response('{"keys": 7, "id_token": "a.b.c", "expires_in": {}}', 200),
     ],
-    ids=["503", "html", "list", "huge", "redirect"],
+    ids=["503", "html", "list", "huge", "redirect", "deep", "long number", "odd values"],
 )
 async def test_an_issuer_that_answers_with_anything_else_is_away(
     keycloak: SignIn, endpoint: str, answer: Response
