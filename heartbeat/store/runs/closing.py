@@ -130,6 +130,9 @@ def _add_to_day(
 def _as_recorded(connection: Connection, ending: Ending, run: Run, now: datetime) -> Ending:
     """How a run really ended, by what was written down of it."""
     if ending.status == "cancelled" and not ending.by_hand and (hold := cancelled_by(connection, run, now)):
+        if run.cancelled_by:
+            # They asked before, and Temporal was away.
+            connection.execute(update(RUN).where(RUN.c.id == run.id).values(cancelled_by=None))
         return replace(ending, message=hold)
     ending = _as_expected(connection, _as_reported(connection, ending, run), run)
     return _with_provider_words(connection, ending, run)

@@ -31,7 +31,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.patience import until
-from tests.support.runs import LIMITS, by_hand, opened, opened_run, scheduled
+from tests.support.runs import LIMITS, by_hand, changed, opened, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 MINUTE = timedelta(minutes=1)
@@ -206,6 +206,19 @@ def test_a_hold_cancels_what_goes_on_if_it_says_so_but_nothing_that_waits_for_a_
     message = database.read_now(lambda c: c.execute(select(RUN.c.error_message)).scalar_one())
     assert message == (SAID if running == "cancel" else "The run was cancelled.")
     assert database.read_now(runs_to_cancel, NOW) == []
+
+
+@pytest.mark.parametrize(("by_hand_at_last", "named"), [(True, "Ada"), (False, None)])
+def test_who_asked_for_the_end_of_a_run_in_vain_did_not_cancel_it(
+    database: Database, project: Project, heartbeat: Heartbeat, by_hand_at_last: bool, named: str | None
+) -> None:
+    """Somebody asked while Temporal was away, and the hold that came after that ended the run."""
+    run = opened_run(database, by_hand(heartbeat))
+    changed(database, Run, cancelled_by="Ada")
+    hold(database, project, running="cancel")
+    ending = Ending("cancelled", "cancelled", "The run was cancelled.", by_hand=by_hand_at_last)
+    database.write_now(close_run, run.uuid, ending, NOW)
+    assert database.read_now(lambda c: c.execute(select(RUN.c.cancelled_by)).scalar_one()) == named
 
 
 def test_a_run_that_somebody_cancels_during_a_hold_says_so(
