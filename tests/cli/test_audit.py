@@ -4,9 +4,9 @@ import json
 from contextlib import closing
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from heartbeat.store.audit.recording import ENTRY
+from heartbeat.store.audit.recording import ENTRY, HEAD
 from heartbeat.store.database.database import Database
 from tests.support.commands import Run
 
@@ -28,6 +28,18 @@ def test_the_log_is_proved_and_who_changed_it_is_found_out(
         database.write_now(lambda connection: connection.execute(statement))
     broken = heartbeat("doctor", "--audit")
     assert (broken.code, broken.out) == (1, "acme: the audit log was changed: entry 1 is not as it was written.\n")
+
+
+def test_a_log_in_which_nothing_stands_says_so(
+    database_url: str, heartbeat: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTBEAT_DATABASE_URL", database_url)
+    assert heartbeat("project", "create", "Acme", "--id=acme").code == 0
+    with closing(Database(database_url)) as database:
+        for table in (ENTRY, HEAD):
+            database.write_now(lambda connection, table=table: connection.execute(delete(table)))
+    proved = heartbeat("doctor", "--audit")
+    assert (proved.code, proved.out) == (0, "acme: nothing was recorded yet.\n")
 
 
 def test_the_log_is_written_in_the_order_of_the_chain(

@@ -76,6 +76,19 @@ def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) ->
     assert (expires, last_use) == ("", ["", "", ""])
 
 
+def test_a_key_is_found_whichever_project_has_it(empty: str, heartbeat: Run) -> None:
+    ids = [json.loads(heartbeat("project", "create", name, "--json").out)["project"] for name in ("Acme", "Umbrella")]
+    keys = [json.loads(heartbeat("key", "create", f"--project={one}", "--json").out) for one in ids]
+    for key in keys:
+        assert heartbeat("key", "revoke", key["id"]).code == 0
+    assert [owner(empty, key["key"]) for key in keys] == [None, None]
+
+
+def test_a_database_that_is_migrated_can_be_made_smaller(empty: str, heartbeat: Run) -> None:
+    compacted = heartbeat("migrate", "--compact")
+    assert (compacted.code, compacted.out.startswith("The database is at revision ")) == (0, True)
+
+
 def test_a_key_with_less_and_another_in_its_place(empty: str, heartbeat: Run) -> None:
     project = json.loads(heartbeat("project", "create", "Acme", "--json").out)["project"]
     made = heartbeat(
