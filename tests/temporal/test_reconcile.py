@@ -246,6 +246,8 @@ async def test_orphans_are_deleted_once_they_are_old_enough(world: World, monkey
     await until(seen)
     assert orphan not in {difference.heartbeat_uuid for difference in await reconciler.orphans()}
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
+    looking = Reconciler(world.client, world.database, world.schedules, dry_run=True)
+    assert orphan in {difference.heartbeat_uuid for difference in await looking.orphans()}
     differences = await reconciler.orphans()
     assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in differences
     assert world.heartbeat.uuid not in {difference.heartbeat_uuid for difference in differences}

@@ -74,7 +74,11 @@ async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wai
     queued = await world.start()
     await world.database.write(go_back)
     later = utc_now() + timedelta(minutes=2)
+    only_looks = LostRuns(world.client, world.database, world.settings.task_queue, lambda: later, dry_run=True)
+    seen = await until(only_looks.end)
+    assert await only_looks.end() == seen
     [lost] = await until(LostRuns(world.client, world.database, world.settings.task_queue, lambda: later).end)
+    assert seen == [lost]
     assert (lost.heartbeat_uuid, lost.what) == (world.heartbeat.uuid, "ended")
     handle = world.client.get_workflow_handle(manual_workflow_id(world.heartbeat, RUN))
     assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED

@@ -47,6 +47,11 @@ async def test_what_is_old_goes_from_the_beginning_on_and_the_rest_is_proved(
     assert database.read_now(prove_chain, project.id).problem == "after entry 4 comes entry 6"
 
 
+async def test_a_log_that_is_young_is_kept_whole(database: Database, project: Project) -> None:
+    await prune(database, 30, timedelta())
+    assert numbers(database) == [1, 2, 3, 4, 5, 6, 7]
+
+
 async def test_all_may_go_and_the_chain_goes_on(database: Database, project: Project) -> None:
     await prune(database, 30, 31 * DAY)
     assert numbers(database) == []

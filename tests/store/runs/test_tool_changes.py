@@ -1,5 +1,6 @@
 """A tool that changed: who is told, how often, and what runs are told that go on without it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,12 +9,14 @@ from sqlalchemy import Connection, select
 
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.store.database.rows import columns, exactly_one
-from heartbeat.store.runs.tool_changes import ToolChange, record_change
+from heartbeat.store.runs.tool_changes import MissingTools, ToolChange, missing_tools, record_change
 from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
-from tests.support.seeds import access_to
+from tests.support.runs import changed
+from tests.support.seeds import access_to, heartbeat_row
 from tests.support.store_world import StoreWorld, settings, world
 
 __all__ = ["settings", "world"]
@@ -80,6 +83,32 @@ def test_another_change_is_news(world: StoreWorld, desk: Tool) -> None:
     changes(world, desk)
     changes(world, desk, None)
     assert [event["tools"][0]["gone"] for event in told(world)] == [False, True]
+
+
+def test_two_that_models_would_call_the_same_are_told_apart(world: StoreWorld) -> None:
+    spaced, joined = (DiscoveredTool(name, "Looks.", OBJECT, {}) for name in ("look up", "look_up"))
+    tool = connect(world, [spaced, joined])
+    world.run()
+    for one in (spaced, joined):
+        change = ToolChange(tool.uuid, one.name, f"desk__{one.name}", None)
+        world.database.write_now(lambda c, change=change: record_change(c, newest(world), change, world.now))
+    [sentence] = world.database.read_now(missing_tools, world.heartbeat, "openai:m", 0).sentences
+    first, second = re.findall(r"desk__look_up\w*", sentence)
+    assert first != second
+
+
+def test_who_is_offered_no_tools_misses_none(world: StoreWorld, desk: Tool) -> None:
+    world.run()
+    changes(world, desk)
+    assert missing(world, "openai:m") != MissingTools()
+    assert missing(world, "local:smollm2") == MissingTools()
+    changed(world.database, Heartbeat, chat_mode="ask")
+    assert missing(world, "openai:m") == MissingTools()
+
+
+def missing(world: StoreWorld, model: str) -> MissingTools:
+    row = world.database.read_now(heartbeat_row, world.heartbeat.uuid)
+    return world.database.read_now(missing_tools, row, model, 0)
 
 
 def test_a_rehearsal_tells_nobody(world: StoreWorld, desk: Tool) -> None:
