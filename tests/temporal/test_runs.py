@@ -21,13 +21,14 @@ async def test_a_run_that_was_ended_by_hand_has_no_result(temporal: Client) -> N
     assert await result_within(handle, PATIENCE) is None
     with pytest.raises(Conflict, match="without a result"):
         await run_uuid_of(handle)
-    ending = await how_it_ended(temporal, Run(workflow_id=handle.id, workflow_run_id=handle.result_run_id))
+    run = Run.model_construct(workflow_id=handle.id, workflow_run_id=handle.result_run_id)
+    ending = await how_it_ended(temporal, run)
     assert ending is not None
     assert (ending.status, ending.message) == ("error", "The run's workflow was terminated in Temporal.")
 
 
 async def test_a_run_that_temporal_does_not_know_is_gone(temporal: Client) -> None:
-    ending = await how_it_ended(temporal, Run(workflow_id=new_id("hb"), workflow_run_id=None))
+    ending = await how_it_ended(temporal, Run.model_construct(workflow_id=new_id("hb"), workflow_run_id=None))
     assert ending is not None
     assert (ending.status, ending.message) == ("error", "The run's workflow no longer exists in Temporal.")
     assert await cancel_run(temporal, new_id("hb")) is None
