@@ -6,6 +6,7 @@ from sqlalchemy import delete
 from temporalio.client import Client
 
 from api.dashboard.session import COOKIE
+from api.operations import OPERATIONS
 from heartbeat.settings import Settings
 from heartbeat.store.users.users import MEMBERSHIP
 from tests.support.dashboard import Browser, Owner, browsing, rows_of
@@ -93,3 +94,19 @@ async def test_who_is_a_member_of_no_project_has_an_account_all_the_same(
     assert "No project is open to you" in await other.page("/account")
     assert (await other.submit("/sign-out")).headers["location"] == "/sign-in"
     assert (await other.get("/account")).headers["location"].startswith("/sign-in")
+
+
+async def test_who_is_a_member_of_no_project_reaches_no_page_of_one(owner: Owner, stranger: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "admin")
+    await owner.database.write(lambda c: c.execute(delete(MEMBERSHIP)))
+    pages = [name.split() for name, scope in OPERATIONS.items() if scope and " /v1" not in name]
+    asked = [(method, re.sub(r"{[^}]*}", owner.heartbeat.uuid, path)) for method, path in pages]
+    answers = [await (stranger.get(path) if method == "GET" else stranger.submit(path)) for method, path in asked]
+    # An address that only a form is sent to leads to the page of that form, whoever asks.
+    led = {"/projects", f"/tools/{owner.heartbeat.uuid}"}
+    reached = [
+        path
+        for (method, path), answer in zip(asked, answers, strict=True)
+        if (answer.headers.get("location") not in led if method == "GET" else answer.status_code != 403)
+    ]
+    assert (len(asked) > 100, reached) == (True, [])
