@@ -209,3 +209,17 @@ async def test_clocks_may_differ_by_a_minute(keycloak: SignIn) -> None:
         else:
             with pytest.raises(SignInRefused):
                 await keycloak.finish(attempt)
+
+
+async def test_an_issuer_that_gives_no_id_token_says_nothing_of_who_somebody_is(keycloak: SignIn) -> None:
+    keycloak.issuer.instead["token_endpoint"] = JSONResponse({"access_token": ACCESS_TOKEN, "token_type": "Bearer"})
+    with pytest.raises(SignInRefused) as refused:
+        await keycloak.whole()
+    assert "HEARTBEAT_OIDC_SCOPES has to have `openid` in it" in refused.value.reason
+
+
+async def test_an_issuer_without_userinfo_has_said_all_in_its_token() -> None:
+    async with sign_in_at("okta-thin-token") as sign_in:
+        del sign_in.issuer.record["metadata"]["userinfo_endpoint"]
+        assert (await sign_in.whole()).person.email is None
+        assert sign_in.issuer.asked["userinfo_endpoint"] == 0

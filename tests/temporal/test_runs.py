@@ -1,5 +1,7 @@
 """What Temporal says of runs that are gone, and of those that nobody waits for any more."""
 
+from typing import Any
+
 import pytest
 from temporalio.client import Client
 
@@ -16,19 +18,22 @@ async def ended_by_hand(client: Client) -> RunHandle:
     return handle
 
 
+def run_of(workflow_id: str) -> Run:
+    return Run.model_construct(workflow_id=workflow_id, workflow_run_id=None)
+
+
 async def test_a_run_that_was_ended_by_hand_has_no_result(temporal: Client) -> None:
     handle = await ended_by_hand(temporal)
     assert await result_within(handle, PATIENCE) is None
     with pytest.raises(Conflict, match="without a result"):
         await run_uuid_of(handle)
-    run = Run.model_construct(workflow_id=handle.id, workflow_run_id=handle.result_run_id)
-    ending = await how_it_ended(temporal, run)
+    ending = await how_it_ended(temporal, run_of(handle.id))
     assert ending is not None
     assert (ending.status, ending.message) == ("error", "The run's workflow was terminated in Temporal.")
 
 
 async def test_a_run_that_temporal_does_not_know_is_gone(temporal: Client) -> None:
-    ending = await how_it_ended(temporal, Run.model_construct(workflow_id=new_id("hb"), workflow_run_id=None))
+    ending = await how_it_ended(temporal, run_of(new_id("hb")))
     assert ending is not None
     assert (ending.status, ending.message) == ("error", "The run's workflow no longer exists in Temporal.")
     assert await cancel_run(temporal, new_id("hb")) is None

@@ -17,9 +17,12 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.connections import tokens_row
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
 from heartbeat.store.projects.sealed_secrets import seal_anew
-from heartbeat.store.tools.connections import LEASE, due_refreshes
+from heartbeat.store.tables.tool_connections import ToolConnection
+from heartbeat.store.tools.connections import LEASE, claim_refresh, due_refreshes
+from heartbeat.tool_servers import refreshing
 from heartbeat.tool_servers.refreshing import refresh_all
 from tests.support.authorization_grants import Rotation
 from tests.support.authorization_server import BROKEN_JSON, Fault, refusal
@@ -42,6 +45,34 @@ async def test_twenty_who_want_a_token_ask_for_one(signed_in: SignedIn) -> None:
     assert "read_note" in (await list_tools(signed_in.server(), signed_in.settings)).tools
     for database in databases:
         database.close()
+
+
+@ON_SQLITE
+async def test_who_waits_too_long_for_another_goes_on_with_what_there_is(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "PATIENCE_SECONDS", -1)
+    before = signed_in.row()
+    assert await signed_in.database.write(claim_refresh, before.id, "another", signed_in.now)
+    after = await signed_in.refresher().refresh(before)
+    assert after is not None
+    assert (after.sealed_tokens, signed_in.authorization.times("refresh_token")) == (before.sealed_tokens, 0)
+
+
+@ON_SQLITE
+async def test_a_machine_asks_anew_and_what_passes_is_no_refusal_either(signed_in: SignedIn) -> None:
+    before = await signed_in.sign_in_as_machine()
+    after = await signed_in.refresher().refresh(before)
+    assert after is not None
+    assert after.sealed_tokens != before.sealed_tokens
+    assert signed_in.authorization.times("client_credentials") == 2
+    wants = columns(ToolConnection).update().values(wanted_scopes=["notes:write"])
+    await signed_in.database.write(lambda c: c.execute(wants))
+    signed_in.authorization.fault = Fault()
+    unchanged = await signed_in.refresher().refresh(signed_in.row())
+    assert unchanged is not None
+    assert (unchanged.state, unchanged.sealed_tokens) == ("connected", after.sealed_tokens)
+    assert unchanged.last_error
 
 
 @ON_SQLITE

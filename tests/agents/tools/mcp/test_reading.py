@@ -1,6 +1,7 @@
 """Resources and prompts of a server, read by tools that stand among its own."""
 
 import contextlib
+import itertools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools
 from heartbeat.domain.tool_pins import is_as_pinned, pinned_entries
 from heartbeat.settings import Settings
+from tests.support.raw_tool_server import Answer, RawToolServer, Received
 from tests.support.tool_server import ToolServer
 from tests.support.workshop import Workshop
 
@@ -79,3 +81,56 @@ def test_it_is_pinned_by_what_it_reads(now: Any) -> None:
     assert is_as_pinned({**entry, "description": "Of another version."}, now) == (now is READ_RESOURCE)
     own = {**entry, "reads": None}
     assert not is_as_pinned(own, now), "a tool of the server's own that was called the same"
+
+
+DECLARED = {"capabilities": {"tools": {}, "resources": {}, "prompts": {}}}
+
+
+def answering(results: dict[str, Any]) -> RawToolServer:
+    """A server that declares resources and prompts; what it has no result for, it has no method for."""
+
+    def instead(received: Received) -> Answer | None:
+        result = results.get(received.method)
+        if result is None:
+            return None
+        answer = {"error": result} if "code" in result else {"result": result}
+        return 200, {}, {"jsonrpc": "2.0", "id": received.id, **answer}
+
+    return RawToolServer(introduction=DECLARED, instead=instead)
+
+
+async def test_a_server_that_declares_more_than_it_can_list_offers_none_of_it(settings: Settings) -> None:
+    with answering({}) as desk:
+        listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), settings)
+    assert list(listing.tools) == ["book"]
+
+
+async def test_a_list_without_end_and_odd_messages_are_read_as_far_as_they_go(
+    sessions: Sessions, settings: Settings
+) -> None:
+    pages = ({"resources": [{"uri": f"plan://{number}"}], "nextCursor": f"{number}"} for number in itertools.count())
+    prompts = {"prompts/list": {"prompts": ["mend"]}, "prompts/get": {"messages": ["Mend a leg."]}}
+    endless = answering(prompts)
+    others = endless.instead
+    endless.instead = lambda received: (
+        (200, {}, {"jsonrpc": "2.0", "id": received.id, "result": next(pages)})
+        if received.method == "resources/list"
+        else others(received)
+    )
+    with endless as desk:
+        server = McpServer("tool_1", "desk", "http", desk.url)
+        tools = offered(server, await list_tools(server, settings))
+        every = await sessions.call(tools["read_resource"], {}, "log_1", "log_1:1")
+        mended = await sessions.call(tools["get_prompt"], {"name": "mend"}, "log_1", "log_1:2")
+    assert "plan://1" in every.text
+    assert every.text.endswith("pages, and was read no further.)")
+    assert "Mend a leg." in mended.text
+
+
+async def test_a_list_that_fails_is_a_call_that_failed(sessions: Sessions, settings: Settings) -> None:
+    with answering({"resources/list": {"code": -32603, "message": "The shelf is locked."}}) as desk:
+        server = McpServer("tool_1", "desk", "http", desk.url)
+        # Whether there is nothing to read is not known.
+        tools = offered(server, await list_tools(server, settings))
+        failed = await sessions.call(tools["read_resource"], {}, "log_1", "log_1:1")
+    assert (failed.outcome, "The shelf is locked." in failed.text) == ("failed", True)
