@@ -21,7 +21,7 @@ from heartbeat.egress.unreachable import why_unreachable
 from heartbeat.openid.attempts import SignInAttempt
 from heartbeat.openid.id_tokens import signing_keys
 from heartbeat.openid.metadata import BASIC, WELL_KNOWN, IssuerMetadata, WrongMetadata, read_metadata
-from heartbeat.openid.problems import NOT_OURS, IssuerAway, SignInRefused
+from heartbeat.openid.problems import NOT_OURS, UNUSABLE, IssuerAway, SignInRefused
 from heartbeat.settings import Settings
 
 TIMEOUT_SECONDS = 10.0
@@ -29,6 +29,8 @@ MAX_BYTES = 500_000
 KEPT_SECONDS = 3600.0
 # A key that we do not know has the keys read anew, but no more often than this.
 KEYS_KEPT_SECONDS = 60.0
+# What an issuer says of us and not of a code (RFC 6749, 5.2).
+SET_UP_WRONGLY = {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ class Issuer:
                     metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
                 )
             except OAuthError as problem:
-                raise SignInRefused(NOT_OURS, f"the code was refused: {problem.error}") from None
+                message = UNUSABLE if problem.error in SET_UP_WRONGLY else NOT_OURS
+                raise SignInRefused(message, f"the code was refused: {problem.error}") from None
             except httpx2.HTTPError as problem:
                 raise _away(problem, metadata.token_endpoint) from problem
             except (ValueError, TypeError, RecursionError):
@@ -115,7 +118,7 @@ class Issuer:
                 raise IssuerAway(f"{metadata.token_endpoint} answered with no JSON of a token") from None
         id_token, access_token = token.get("id_token"), token.get("access_token")
         if not isinstance(id_token, str):
-            raise SignInRefused(NOT_OURS, "there was no ID token; HEARTBEAT_OIDC_SCOPES has to have `openid` in it")
+            raise SignInRefused(UNUSABLE, "there was no ID token; HEARTBEAT_OIDC_SCOPES has to have `openid` in it")
         return IssuedTokens(id_token, access_token if isinstance(access_token, str) else None)
 
     async def userinfo(self, access_token: str, subject: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from heartbeat.openid.attempts import SignInAttempt, new_attempt
 from heartbeat.openid.id_tokens import Expected, UnknownKey, WrongToken, verified_claims
 from heartbeat.openid.issuer import IssuedTokens, Issuer
 from heartbeat.openid.metadata import LOGIN, SELECT_ACCOUNT, IssuerMetadata
-from heartbeat.openid.problems import AGAIN, NOT_OURS, REFUSED, TOO_MANY_GROUPS, SignInRefused
+from heartbeat.openid.problems import AGAIN, NOT_OURS, REFUSED, TOO_MANY_GROUPS, UNUSABLE, SignInRefused
 from heartbeat.settings import Settings
 
 # What an issuer answers that does not know what we asked it to show.
@@ -98,7 +98,7 @@ class OpenIdSignIn:
             except UnknownKey:
                 return self._verified(tokens, await self._issuer.keys(anew=True), expected, now)
         except WrongToken as problem:
-            raise SignInRefused(NOT_OURS, f"the ID token is not valid: {problem}") from None
+            raise SignInRefused(UNUSABLE, f"the ID token is not valid: {problem}") from None
 
     @staticmethod
     def _verified(tokens: IssuedTokens, keys: Any, expected: Expected, now: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from heartbeat.openid.attempts import SignInAttempt
-from heartbeat.openid.problems import IssuerAway, SignInRefused
+from heartbeat.openid.problems import INVENTED, NOT_OURS, IssuerAway, SignInRefused
 from heartbeat.openid.sign_in import IssuerAnswer, OpenIdSignIn, SignedInPerson
 from tests.support.recorded_issuer import (
     ACCESS_TOKEN,
@@ -156,7 +156,21 @@ async def test_a_code_that_is_refused_is_none_of_ours(keycloak: SignIn, caplog: 
     keycloak.issuer.instead["token_endpoint"] = JSONResponse({"error": "invalid_grant"}, 400)
     with pytest.raises(SignInRefused) as refused:
         await keycloak.whole()
-    assert refused.value.reason == "the code was refused: invalid_grant"
+    assert (refused.value.message, refused.value.reason) == (NOT_OURS, "the code was refused: invalid_grant")
+
+
+@pytest.mark.parametrize("error", ["invalid_client", "no ID token", "a key that nobody knows"])
+async def test_what_the_issuer_itself_sends_is_nobodys_invention(keycloak: SignIn, error: str) -> None:
+    """People of one address would make each other wait, for what the operator has to put right."""
+    if error == "invalid_client":
+        keycloak.issuer.instead["token_endpoint"] = JSONResponse({"error": error}, 401)
+    elif error == "no ID token":
+        keycloak.issuer.instead["token_endpoint"] = JSONResponse({"access_token": "x", "token_type": "Bearer"})
+    else:
+        keycloak.issuer.signs_with = SECOND_KEY
+    with pytest.raises(SignInRefused) as refused:
+        await keycloak.whole()
+    assert refused.value.message not in INVENTED
 
 
 @pytest.mark.parametrize(("allowed", "reason"), [([], "HEARTBEAT_EGRESS_ALLOW"), (["127.0.0.2"], "nothing listens")])
