@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from api.dashboard.router import pages
-from tests.support.chromium import INKS, PHONE, WIDE, Visitors, barriers, out_of_reach, too_wide
+from tests.support.chromium import INKS, PHONE, WIDE, Visitors, barriers, out_of_reach, sign_in, too_wide
 from tests.support.dashboard import Owner
 from tests.support.hostile_strings import ALL
 from tests.support.html_pages import NO_PLACE, kind_of, path_of
@@ -56,6 +56,8 @@ async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
 
 async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page: Page, visitors: Visitors) -> None:
     await owner.database.write(one_of_everything, owner, ALL)
+    # Only where there is another session a page leads to the end of all others.
+    await sign_in(await visitors.come(), owner.key)
     addresses, faults, inks = list[str](), dict[str, list[str]](), set[str]()
     async for address, status in crawl(page):
         addresses.append(address)
