@@ -1,7 +1,5 @@
 """What Temporal says of runs that are gone, and of those that nobody waits for any more."""
 
-from typing import Any
-
 import pytest
 from temporalio.client import Client
 
