@@ -59,6 +59,7 @@ class Happening:
             self.had_effect[FULL_DISK] += is_full(stack.disk)
         else:
             self._kill(fault)
+            self._make_room()
             stack.start(fault.parts)
             with suppress(AssertionError):
                 wait_until(self.ready, seconds=READY_SECONDS)
@@ -82,7 +83,15 @@ class Happening:
         for fault in [one for one in self._unseen if has_clock(self._stack, one)]:
             self._unseen.remove(fault)
             self.had_effect[CLOCK] += 1
+        self._make_room()
         self._stack.revive()
+
+    def _make_room(self) -> None:
+        """Temporal cannot begin on a full disk, and whoever waits until it has makes no room meanwhile."""
+        if self._stack.parts["temporal"].ended:
+            for over in [one for one in self._last if one[1].kind == FULL_DISK]:
+                self._last.remove(over)
+                self._undo(over[1])
 
     def _undo(self, fault: Fault) -> None:
         stack, name = self._stack, fault.parts[0]
