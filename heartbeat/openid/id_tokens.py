@@ -14,8 +14,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import JWSRegistry
 
-from heartbeat.domain.text import storable_text
-
 # Signed with a private key. A shared secret (HS256) could be the public key of somebody who confuses the two.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 KEY_TYPES = ("RSA", "EC", "OKP")
@@ -78,8 +76,8 @@ def verified_claims(
 
 
 def is_subject(value: Any) -> bool:
-    """Whether this can be who somebody is at an issuer: a text that a database keeps, and finds in an index."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT and storable_text(value) == value
+    """Whether this can be who somebody is at an issuer: a text that a database keeps, and that reads as what it is."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT and value.isprintable()
 
 
 def _decoded(id_token: str, keys: KeySet, offered: Sequence[str]) -> jwt.Token:
