@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 import worker
+from api.dashboard.routes import run_actions
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
@@ -135,3 +137,27 @@ async def test_our_own_mistakes_are_a_page_that_tells_nothing(owner: Owner) -> N
     assert "<h1>Something went wrong</h1>" in answer.text
     assert "Mars" not in answer.text
     assert answer.headers["content-security-policy"]
+
+
+async def test_a_run_that_no_worker_takes_is_left_to_begin_and_to_end_later(
+    scheduled: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever pressed the button waits a moment for a worker, and not for ever."""
+    for name in ("OPENED_WITHIN", "CANCELLED_WITHIN"):
+        monkeypatch.setattr(run_actions, name, 0.01)
+    earlier = await scheduled.run()
+    begun = await scheduled.browser.submit(f"/runs/{earlier.uuid}/again")
+    page = f"/heartbeats/{scheduled.heartbeat.uuid}?done=run"
+    assert (begun.status_code, begun.headers["location"]) == (303, page)
+    assert "A run was started" in await scheduled.browser.page(page)
+
+    workflow_id = new_id("hb")
+    handle = await scheduled.temporal.start_workflow("AgentRun", id=workflow_id, task_queue=new_id("queue"))
+    going = await scheduled.run(
+        status="running", workflow_id=workflow_id, workflow_run_id=handle.first_execution_run_id
+    )
+    ended = await scheduled.browser.submit(f"/runs/{going.uuid}/cancel")
+    assert (ended.status_code, ended.headers["location"]) == (303, f"/runs/{going.uuid}?done=cancel")
+    events = [event.event_type async for event in handle.fetch_history_events()]
+    assert EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED in events
+    await handle.terminate()

@@ -200,3 +200,10 @@ async def test_the_server_of_another_project_is_not_there(owner: Owner) -> None:
 def seen(page: str) -> str:
     """What the form on a page sends along of what was shown."""
     return page.split('name="seen" value="')[1].split('"')[0]
+
+
+async def test_a_secret_of_nobody_signs_nobody_in(owner: Owner, desk: ToolServer) -> None:
+    tool = await connected(owner, desk)
+    answer = await owner.browser.submit(f"/tools/{tool.uuid}/sign-in", client_secret="s3cret")
+    assert (answer.status_code, "s3cret" in answer.text) == (400, False)
+    assert "a client_secret belongs to one" in answer.text

@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import Connection, create_engine, func, select, update
 
 import worker
+from heartbeat.domain.credits import period
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.credits.ledger import Account, Reservation
+from heartbeat.store.credits.budgets import uses
+from heartbeat.store.credits.ledger import Account, Charge, Reservation, Settlement, settle
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.runs.attempts import AttemptUsage, note_lost
@@ -220,3 +222,20 @@ def test_an_hour_of_the_old_period_is_settled_there(database: Database, heartbea
     periods = database.read_now(lambda c: set(c.execute(select(table.c.period_start)).scalars()))
     assert {period.month for period in periods} == {11}
     assert database.read_now(audit) == []
+
+
+def test_what_is_settled_twice_is_charged_once_and_counts_for_no_budget(
+    database: Database, heartbeat: Heartbeat, run: Run
+) -> None:
+    budget(database, heartbeat, 50)
+    database.write_now(lambda c: begin_step(c, run.uuid, 1, LIMITS, NOW))
+    held = database.read_now(lambda c: run_by_uuid(c, run.uuid)).credits_held
+    account = Account(
+        project_id=heartbeat.project_id, period_start=period(NOW, 1)[0], heartbeat_id=heartbeat.id, run_id=run.id
+    )
+    charge = Charge(1, "settle", 150, 2, held)
+    first, again = (database.write_now(settle, account, charge, NOW) for _ in range(2))
+    assert (first.charged, again) == (2, Settlement(2))
+    assert database.read_now(uses, account, again) == []
+    assert [use.owner for use in database.read_now(uses, account, first)][:1] == ["heartbeat"]
+    assert balances(database, heartbeat, run)[1:] == [(2, 0), (2, 0)]

@@ -137,3 +137,17 @@ def test_a_log_that_is_committed_late_is_on_its_page(database: Database, heartbe
     counted = update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeats[0].id)
     database.write_now(lambda c: c.execute(counted.values(skipped_count=1)))
     assert pages() == database.read_now(expected, wanted)
+
+
+@pytest.mark.usefixtures("marks_every_third")
+def test_marks_are_kept_of_the_list_looked_at_last(
+    database: Database, heartbeats: list[Heartbeat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_marks, "MAX_LISTS", 1)
+    for heartbeat in heartbeats:
+        database.write_now(lambda c, of=heartbeat: [a_run(c, of, created_at=next(MINUTES)) for _ in range(20)])
+    for heartbeat in [*heartbeats, *heartbeats]:
+        wanted = LogFilter(heartbeat.bot_id, heartbeat.id)
+        whole = database.read_now(expected, wanted)
+        assert database.read_now(uuids, wanted, 4) == whole[3 * SIZE : 4 * SIZE]
+        assert len(log_marks._marks[database._engine]) == 1
