@@ -27,7 +27,7 @@ from heartbeat.store.users.users import act_as_user, create_user, user_by_email
 LASTS = timedelta(days=7)
 USED = "This invitation was used already, was withdrawn or replaced, or is older than seven days. Ask for another one."
 HAS_ACCOUNT = "Somebody with this address has an account already: sign in with it first, then open the link again."
-IS_MEMBER = "is a member's already; give them another role instead"
+IS_MEMBER = "belongs to a member already; change their role instead"
 OF_ANOTHER = "This invitation is for another address than that of your account."
 
 

@@ -124,7 +124,7 @@ def test_nobody_is_invited_who_is_a_member(database: Database) -> None:
     def check(connection: Connection) -> None:
         project, other = a_project(connection), a_project(connection, name="Rival")
         invited_to(connection, project, "ada@example.com", "viewer")
-        with pytest.raises(Invalid, match="is a member's already"):
+        with pytest.raises(Invalid, match="belongs to a member already"):
             invitations.invite(connection, project, "Ada@Example.com", "admin", "Bob", NOW)
         assert invitations.invitations(connection, project, NOW) == []
         invitations.invite(connection, other, "ada@example.com", "admin", "Eve", NOW)
