@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from heartbeat.domain.openid_claims import OpenIdPerson
 from heartbeat.store.database.rows import many
@@ -128,7 +130,10 @@ def _learn_address(connection: Connection, user: User, person: OpenIdPerson) -> 
     if person.email is None or " " not in user.email:
         return
     taken = select(USER.c.id).where(USER.c.email == person.email)
-    if connection.execute(taken).first() is None:
+    if connection.execute(taken).first() is not None:
+        return
+    # Somebody else whom the issuer gives the same address may come in at this moment.
+    with suppress(IntegrityError), connection.begin_nested():
         connection.execute(update(USER).where(USER.c.id == user.id).values(email=person.email))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, create_engine, select
 
 from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
+from heartbeat.domain.openid_claims import OpenIdPerson
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_risks import REGISTERED
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
@@ -24,7 +26,10 @@ from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
+from heartbeat.store.users.openid import AdmittedUser, admit
+from heartbeat.store.users.users import USER
 from tests.support.databases import waiting
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.pending_rows import a_call, an_approval
@@ -182,6 +187,21 @@ def test_a_yes_and_a_deletion_at_the_same_moment_are_one_of_both(
         lambda c: None,
     )
     assert approval_states(database) == ["approved"]
+
+
+def test_two_people_to_whom_an_issuer_gives_one_address_both_come_in(database: Database, bot: Bot) -> None:
+    roles = {database.read_now(lambda c: c.execute(select(columns(Project).c.uuid)).scalar_one()): "viewer"}
+    ada, eve = (OpenIdPerson("https://login.example.com", name, None, name) for name in ("ada", "eve"))
+
+    def comes(person: OpenIdPerson) -> Callable[[Connection], AdmittedUser | None]:
+        return lambda connection: admit(connection, person, roles, NOW)
+
+    for person in (ada, eve):
+        database.write_now(comes(person))
+    first, second = (comes(replace(person, email="team@example.com")) for person in (ada, eve))
+    _, admitted = side_by_side(database, first, second, lambda c: None)
+    emails = database.read_now(lambda c: set(c.execute(select(USER.c.email)).scalars()))
+    assert (admitted is not None, emails) == (True, {"team@example.com", eve.key_text})
 
 
 def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
