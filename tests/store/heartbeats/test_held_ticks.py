@@ -97,3 +97,8 @@ def test_what_has_come_stays_as_it_is(database: Database, heartbeat: Heartbeat, 
     opened(database, scheduled(heartbeat, NEXT), now=NEXT)
     with pytest.raises(Conflict):
         change(database, heartbeat, how, NEXT, NOW)
+
+
+def test_one_that_nobody_holds_may_be_released(database: Database, heartbeat: Heartbeat) -> None:
+    assert change(database, heartbeat, release_tick, NEXT, NOW) == []
+    opened_run(database, scheduled(heartbeat, NEXT), now=NEXT)

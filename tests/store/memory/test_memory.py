@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
+from heartbeat.domain.tool_effects import RecallEffect
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.memory.memory import MAX_LENGTH, MAX_MEMORIES, MemoryOwner, forget, forget_all, recall, remember
 from heartbeat.store.memory.search_words import spelled
+from heartbeat.store.memory.tool_effects import MAX_CHARACTERS, recall_memories
 from heartbeat.store.tables.bots import Bot, Memory
+from heartbeat.store.tables.runs import Run
 from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 TEXTS = [
@@ -195,3 +198,11 @@ def test_a_full_bot_says_to_forget_something(database: Database, mine: MemoryOwn
 def test_words_are_spelled_the_same_everywhere() -> None:
     assert spelled("Größe: 2²  foo_bar, naïve!") == "grosse 22 foo bar naive"
     assert spelled("東京2026年") == "東 京 2026 年"
+
+
+def test_an_agent_is_told_as_much_as_has_room(database: Database, run: Run) -> None:
+    owner = MemoryOwner(run.bot_id)
+    kept(database, owner, *(f"The disk {number} {'x' * 2000}" for number in range(10)))
+    told = database.read_now(recall_memories, run, RecallEffect("disk"))
+    assert 0 < len(told.splitlines()) < 10
+    assert len(told) <= MAX_CHARACTERS + 10

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.retention.aged import prune_aged
@@ -129,3 +130,16 @@ def test_the_last_admin_stays_one(database: Database) -> None:
         )
 
     database.write_now(check)
+
+
+def test_who_was_removed_already_is_removed_once(database: Database) -> None:
+    def removed(connection: Connection) -> User:
+        project = a_project(connection)
+        bob = a_member(connection, project, "bob@example.com", "viewer")
+        for _ in range(2):
+            memberships.remove_member(connection, bob, project)
+        return bob
+
+    bob = database.write_now(removed)
+    recorded = select(ENTRY.c.action).where(ENTRY.c.object_id == bob.uuid, ENTRY.c.action == "member.remove")
+    assert database.read_now(lambda c: len(c.execute(recorded).all())) == 1
