@@ -44,7 +44,8 @@ def open_attempt(keyring: Keyring, sealed: str, state: str, issuer: str, now: da
     """Read what a browser kept; `None` unless it is ours, of this state and issuer, and not too old."""
     try:
         attempt = SignInAttempt(**json.loads(keyring.open(sealed, SEALED_AS)))
-    except CannotOpen:
+    except (CannotOpen, TypeError):
+        # The second where a process of another version began it, which keeps other fields.
         return None
     same = secrets.compare_digest(attempt.state.encode(), state.encode()) and attempt.issuer == issuer
     return attempt if same and datetime.fromisoformat(attempt.began_at) + LASTS > now else None

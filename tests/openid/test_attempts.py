@@ -1,12 +1,13 @@
 """A sign-in comes back to the browser that began it, once it is asked for by its state, and soon."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from heartbeat.domain.secret_keys import new_key, read_keys
-from heartbeat.openid.attempts import LASTS, new_attempt, open_attempt
+from heartbeat.openid.attempts import LASTS, SEALED_AS, new_attempt, open_attempt
 from heartbeat.secrets.keyring import Keyring
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -28,6 +29,13 @@ def test_only_the_attempt_that_was_begun_comes_back(keyring: Keyring) -> None:
     assert open_attempt(keyring, sealed, attempt.state, "https://other.example.com", NOW) is None
     assert open_attempt(keyring, sealed, attempt.state, ISSUER, NOW + LASTS) is None
     assert open_attempt(keyring, sealed, attempt.state, ISSUER, NOW + LASTS - timedelta(seconds=1)) == attempt
+
+
+def test_what_a_process_of_another_version_began_is_begun_anew(keyring: Keyring) -> None:
+    attempt = new_attempt(ISSUER, "/", NOW)
+    for fields in (asdict(attempt) | {"later": "x"}, {"state": attempt.state}):
+        sealed = keyring.seal(json.dumps(fields), SEALED_AS)
+        assert open_attempt(keyring, sealed, attempt.state, ISSUER, NOW) is None
 
 
 def test_nobody_else_makes_one(keyring: Keyring) -> None:
