@@ -49,4 +49,5 @@ async def test_nothing_is_offered_that_would_be_refused(owner: Owner, preset: st
     for admins in ("/members", "/keys", "/audit"):
         refused = await owner.browser.get(admins, headers={"referer": "http://dash.test/keys"})
         assert (refused.status_code, 'class="button" href="/"' in refused.text) == (403, True)
+        assert "This needs the scope <code>admin</code>, which" in refused.text
     assert (Scope.RUN in offered.values()) == (Scope.APPROVE in offered.values()) == (preset == "operator")
