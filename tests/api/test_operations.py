@@ -86,4 +86,4 @@ async def test_a_session_without_the_scope_is_refused_by_every_page_and_button(
     for operation in [page for page, scope in PAGES.items() if scope is needed]:
         method, path = operation.split()
         answer = await browser.request(method, path, data={"name": "x"} if method == "POST" else None)
-        assert (answer.status_code, f"the scope `{needed}`" in answer.text) == (403, True), operation
+        assert (answer.status_code, f"the scope <code>{needed}</code>" in answer.text) == (403, True), operation
