@@ -7,7 +7,7 @@ import re
 
 from bench.goals import Result
 from bench.logs_in_bulk import MANY_LOGS
-from bench.sides import Side, both_sides, compared, sides_of_each_database, tell
+from bench.sides import Side, compared, on_both_sides, tell
 
 PAGES = (
     "/",
@@ -94,12 +94,7 @@ PAGES = (
 
 async def measure() -> Result:
     """Ask for each page on both sides in turn."""
-    result = Result()
-    async with sides_of_each_database() as databases:
-        for name, urls, home in databases:
-            async with both_sides(urls, home) as sides:
-                await add(result, name, sides)
-    return result
+    return await on_both_sides(add)
 
 
 async def add(result: Result, name: str, sides: list[Side]) -> None:

@@ -1,7 +1,7 @@
 """Every list of the API, by each of its filters and far back, at 5,000 heartbeats and very many logs, beside 100."""
 
 from bench.goals import Result
-from bench.sides import Side, both_sides, compared, sides_of_each_database, tell
+from bench.sides import Side, compared, on_both_sides, tell
 
 LOGS = "/v1/bot/heartbeat/logs?{of_bot}"
 RUNS = "/v1/project/runs?{of_project}"
@@ -70,12 +70,7 @@ LISTS = (
 
 async def measure() -> Result:
     """Ask for each list on both sides in turn."""
-    result = Result()
-    async with sides_of_each_database() as databases:
-        for name, urls, home in databases:
-            async with both_sides(urls, home) as sides:
-                await add(result, name, sides)
-    return result
+    return await on_both_sides(add)
 
 
 async def add(result: Result, name: str, sides: list[Side]) -> None:

@@ -6,7 +6,7 @@ of a processor, PostgreSQL's processes included: that is the same on a busy mach
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -118,6 +118,16 @@ async def sides_of_each_database() -> AsyncIterator[Iterator[tuple[str, Sequence
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home, empty_postgres(Path(home)) as postgres:
         sqlite = [f"sqlite:///{home}/{heartbeats}.db" for heartbeats, _ in SIZES]
         yield iter([("SQLite", sqlite, Path(home)), ("PostgreSQL", postgres, Path(home))])
+
+
+async def on_both_sides(add: Callable[[Result, str, list[Side]], Awaitable[None]]) -> Result:
+    """Let `add` compare the two sides of each database."""
+    result = Result()
+    async with sides_of_each_database() as databases:
+        for name, urls, home in databases:
+            async with both_sides(urls, home) as sides:
+                await add(result, name, sides)
+    return result
 
 
 async def compared(pages: Sequence[str], sides: Sequence[Side]) -> Compared:

@@ -177,6 +177,7 @@ def test_settings_are_built_only_where_a_process_starts() -> None:
         "api.__main__",
         "heartbeat.cli.main",
         "heartbeat.cli.key_commands",
+        "heartbeat.cli.project_commands",
         "heartbeat.cli.user_commands",
     }
     starters |= {"heartbeat.agents.local"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from api.auth_throttle import AT_SIGN_IN
-from api.dashboard.pages import Visitor
+from api.dashboard.visitor import Visitor
 from api.deps import Stack
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.failure_sources import is_known, of_browser

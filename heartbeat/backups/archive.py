@@ -18,6 +18,7 @@ FORMAT = 1
 MANIFEST, STORE, TEMPORAL, KEYS = "manifest.json", "heartbeat.db", "temporal.db", "keys.sealed"
 BLOCK_BYTES = 1 << 20
 BUSY_SECONDS = 30.0
+NO_BACKUP_THERE = "{file} is there and is no backup of Heartbeat's, so it is not replaced: name another file."
 
 
 class BadBackup(ProductError):
@@ -25,9 +26,6 @@ class BadBackup(ProductError):
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file} cannot be restored: {reason}.", "bad_backup", 400)
-
-
-NO_BACKUP_THERE = "{file} is there and is no backup of Heartbeat's, so it is not replaced: name another file."
 
 
 @dataclass(frozen=True)

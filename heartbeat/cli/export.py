@@ -76,13 +76,14 @@ def _last_position(file: BufferedRandom) -> str | None:
 
     Raises `BadParameter`, before anything is written, for a file that is no export.
     """
-    end, position = 0, None
+    end, last = 0, None
     try:
         for line in file:
+            if not (line.startswith(BEGINS) or BEGINS.startswith(line)):
+                raise ValueError("this is no line of an export")
             if line.endswith(b"\n"):
-                end, position = end + len(line), str(json.loads(line)["position"])
-            elif not (line.startswith(BEGINS) or BEGINS.startswith(line)):
-                raise ValueError("it ends with something else than a line of an export")
+                end, last = end + len(line), line
+        position = str(json.loads(last)["position"]) if last else None
     except (ValueError, KeyError, TypeError):
         raise typer.BadParameter(f"{file.name} is no export of logs; name another file") from None
     file.seek(end)

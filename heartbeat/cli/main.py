@@ -24,6 +24,7 @@ from heartbeat.cli.options import (
     with_options,
 )
 from heartbeat.cli.output import print_error
+from heartbeat.cli.project_commands import project_app
 from heartbeat.cli.settings_errors import explain
 from heartbeat.cli.user_commands import user_app
 from heartbeat.domain.errors import ProductError
@@ -38,7 +39,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-project_app = typer.Typer(help="Projects: who owns bots.")
 secrets_app = typer.Typer(help="Secret keys: what headers of tools and secrets of targets are kept encrypted with.")
 export_app = typer.Typer(help="Export: what is kept, as files.")
 tool_app = typer.Typer(help="Tools: the MCP servers of bots.")
@@ -221,54 +221,6 @@ def release(project_uuid: ProjectId = None) -> None:
     from heartbeat.cli import holds
 
     holds.release(Settings(), project_uuid)
-
-
-@project_app.command("create")
-def create_project(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
-    project_uuid: Annotated[str | None, typer.Option("--id", help="A public id of your choice.")] = None,
-    plan: Annotated[str, typer.Option(help="One of the plans of the settings.")] = "self_hosted",
-    anchor_day: Annotated[int, typer.Option(min=1, max=31, help="Day of the month its billing period begins.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Create a project; `heartbeat key create` then makes a key for it."""
-    from heartbeat.cli import projects
-
-    projects.create_project(Settings(), projects.NewProject(name, project_uuid, plan, anchor_day), as_json)
-
-
-@project_app.command("list")
-def list_projects(as_json: AsJson = False) -> None:
-    """List all projects, oldest first."""
-    from heartbeat.cli import projects
-
-    projects.list_projects(Settings(), as_json)
-
-
-# A negative number is an argument here, no option.
-@project_app.command("grant", context_settings={"ignore_unknown_options": True})
-def grant_credits(
-    project_uuid: Annotated[str, typer.Argument(metavar="project", help="The project's id.")],
-    amount: options.GrantedCredits,
-    note: Annotated[str | None, typer.Option(help="What for; kept with the entry.")] = None,
-    key: Annotated[str | None, typer.Option(help="The same key grants once, however often it is run.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Give a project credits on top of its plan, in the billing period of now."""
-    from heartbeat.cli import ledger
-
-    ledger.grant_credits(Settings(), ledger.NewGrant(project_uuid, amount, note, key), as_json)
-
-
-@project_app.command("budget")
-def set_budget(
-    project_uuid: Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")],
-    amount: Annotated[str, typer.Argument(metavar="CREDITS", help="How many in a billing period, or none.")],
-) -> None:
-    """Limit what a project may use in a billing period, whatever its plan allows for."""
-    from heartbeat.cli import ledger
-
-    ledger.set_budget(Settings(), project_uuid, amount)
 
 
 @tool_app.command("connect")

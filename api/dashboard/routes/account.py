@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import field_errors, read_form
-from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html, is_https
+from api.dashboard.pages import SIGN_IN, PageRoute, html, is_https
 from api.dashboard.password_sign_in import require_password
 from api.dashboard.session import set_cookie
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.keys import PRESET_NAMES
 from api.dashboard.views.sessions import session_lines
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.deps import visit_of
 from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Forbidden, Invalid, NotFound, ProductError

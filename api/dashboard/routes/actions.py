@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep
+from api.dashboard.pages import PageRoute
 from api.dashboard.sent_again import promise_once
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold

@@ -9,9 +9,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.approval_form import DecisionForm, done, read_decision
 from api.dashboard.forms import read_form
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import marked
 from api.dashboard.views.approvals import approval_view
+from api.dashboard.visitor import VisitorDep
 from heartbeat.store.overview.waiting import PendingApproval, bot_of_approval, old_approvals, waiting_approvals
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import approvals as store

@@ -11,10 +11,11 @@ from starlette.responses import Response, StreamingResponse
 
 from api.dashboard import zones
 from api.dashboard.forms import Form, field_errors, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import translated
 from api.dashboard.views.audit import KINDS, NOUNS, audit_line
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.responses import ApiResponse
 from api.schemas.audit import AuditQuery
 from heartbeat.domain.errors import InvalidMany

@@ -22,10 +22,11 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.heartbeat_form import model_options
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.bots import CreateBot
 from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.errors import Forbidden, NotFound, ProductError

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import charts, formats, runs, selection
@@ -17,6 +17,7 @@ from api.dashboard.views.heartbeats import budget_view, card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
+from api.dashboard.visitor import VisitorDep
 from heartbeat.agents.model_names import choose_default_model
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange

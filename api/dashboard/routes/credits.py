@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import validated
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.views import credits as view
+from api.dashboard.visitor import VisitorDep
 from api.schemas.credits import ReadCredits
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods

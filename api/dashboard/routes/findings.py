@@ -7,10 +7,11 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import read_form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.pages import PageRoute, html, page_of, page_url
 from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.findings import finding_view
+from api.dashboard.visitor import VisitorDep
 from heartbeat.domain.errors import Invalid
 from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications import findings as store

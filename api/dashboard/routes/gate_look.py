@@ -10,8 +10,9 @@ from starlette.responses import Response
 from api.dashboard.forms import Form, field_errors, read_form, validated
 from api.dashboard.gate_form import gate_values
 from api.dashboard.heartbeat_form import NEW_BOT
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.views.gates import look_view
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.gates import checked_headers
 from heartbeat.domain.errors import Invalid, ProductError
 from heartbeat.domain.gates import Gate, SealedHeaders, source_of

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.pages import PageRoute, html, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import charts, heartbeats, runs
@@ -17,6 +17,7 @@ from api.dashboard.views.formats import moment
 from api.dashboard.views.gates import gate_card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.run_list import RunList, run_line, runs_of
+from api.dashboard.visitor import VisitorDep
 from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.gates import readings_of
 from heartbeat.store.heartbeats.held_ticks import held_of_all

@@ -24,11 +24,12 @@ from api.dashboard.expectation_form import AS_THE_BOT, REPORT, with_report
 from api.dashboard.forms import Form, read_form, refusal
 from api.dashboard.gallery import gallery
 from api.dashboard.heartbeat_saving import look_ahead, require_heartbeat, save_once
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeat_form import EditorRows
 from api.dashboard.views.heartbeats import title
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.dashboard.when_form import ONCE, completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
 from api.model_rates import model_rates

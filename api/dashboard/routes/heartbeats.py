@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
+from api.dashboard.visitor import VisitorDep
 from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.held_ticks import held_by_heartbeat

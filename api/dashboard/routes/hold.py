@@ -8,10 +8,11 @@ from starlette.responses import RedirectResponse, Response
 from api import project_holds
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.local_times import to_instant
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.holds import RUNNING
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.dashboard.zones import reader_zone
 from api.schemas.project_holds import HoldProject
 from heartbeat.domain.errors import ProductError

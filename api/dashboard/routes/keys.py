@@ -9,12 +9,13 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html, list_filter, page_of
+from api.dashboard.pages import SIGN_IN, PageRoute, html, list_filter, page_of
 from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import runs, selection
 from api.dashboard.views.keys import ENDS, GRACES, PRESETS, key_fields, key_lines
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.keys import KeyFields, key_state
 from heartbeat.domain.errors import NotFound, ProductError
 from heartbeat.secrets.key_hashes import KeySecret

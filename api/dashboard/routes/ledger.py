@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.routes.credits import day_of
 from api.dashboard.views import credits as view
 from api.dashboard.views.formats import moment
 from api.dashboard.views.heartbeats import title
+from api.dashboard.visitor import VisitorDep
 from api.run_search import RunPage, WantedRuns, run_page
 from heartbeat.domain.text import storable_text
 from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of
+from api.dashboard.pages import PageRoute, html, list_filter, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import formats, runs
 from api.dashboard.views.keys import PRESET_NAMES, PRESETS
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.people import MEMBER_ROLES
 from heartbeat.store.database.pages import ListFilter, Page

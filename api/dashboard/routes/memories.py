@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of
+from api.dashboard.pages import PageRoute, html, list_filter, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, runs, selection
 from api.dashboard.views.audience import memory_view, subscriber_name
+from api.dashboard.visitor import VisitorDep
 from heartbeat.store.bots.bots import bots
 from heartbeat.store.database.pages import Page
 from heartbeat.store.memory.memory import MemoryOwner

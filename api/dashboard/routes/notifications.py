@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.notifications import notification_view, target_view
 from api.dashboard.views.target_form import owner_value
+from api.dashboard.visitor import VisitorDep
 from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database.pages import ListFilter, Page

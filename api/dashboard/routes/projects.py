@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, SignedOut, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.session import token_of
+from api.dashboard.visitor import SignedOut
 from api.deps import Stack, stack_of
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.tables.projects import Project

@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from api.dashboard import heartbeat_form as forms
 from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.heartbeat_form import FormRequest
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.routes.run_actions import start_replay
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import comparison, runs
 from api.dashboard.views.heartbeat_form import LABELS
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound, ProductError
 from heartbeat.domain.ids import new_id

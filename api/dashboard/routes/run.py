@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, SignedOut, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import heartbeats, runs
@@ -18,6 +18,7 @@ from api.dashboard.views.notifications import notification_view
 from api.dashboard.views.quality import rating_view
 from api.dashboard.views.run_list import run_line
 from api.dashboard.views.run_steps import RunTimes, step_tree
+from api.dashboard.visitor import SignedOut, Visitor, VisitorDep
 from api.responses import ApiResponse
 from api.run_details import run_object
 from api.run_stream import RunChanges, SeenStates, event_stream, run_changes

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
 from api.dashboard.sent_again import promise_once
 from api.dashboard.views import comparison
 from api.dashboard.views.heartbeats import title
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_own_models

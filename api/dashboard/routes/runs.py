@@ -12,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from api.dashboard import zones
 from api.dashboard.forms import Form, field_errors, validated
-from api.dashboard.pages import Frame, PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.views import run_export
 from api.dashboard.views.formats import moment
 from api.dashboard.views.run_search import found_run, options
+from api.dashboard.visitor import Frame, Visitor, VisitorDep
 from api.run_search import RunPage, WantedRuns, every_run, run_page, wanted_runs
 from api.schemas.run_query import RunQuery
 from heartbeat.domain.errors import InvalidMany

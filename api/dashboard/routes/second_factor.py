@@ -6,9 +6,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.code_challenge import opened_secret, require_code
 from api.dashboard.forms import field_errors, read_form
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.password_sign_in import require_password
 from api.dashboard.routes.account import acting_user, own_user
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.failure_sources import of_browser
 from heartbeat.secrets.keyring import CannotOpen, Keyring

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.selections import MAX_SELECTED, SELECTIONS, Change
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.selection import SelectionFailure, list_path, outcome, question
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.overview.titles import TITLES
 

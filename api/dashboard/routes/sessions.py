@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html, page_of
+from api.dashboard.pages import SIGN_IN, PageRoute, html, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.sessions import session_lines
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.store.database.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.users import sessions as store

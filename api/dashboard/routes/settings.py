@@ -17,10 +17,11 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, is_https
+from api.dashboard.pages import PageRoute, html, is_https
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.settings import FIELDS, language_options, plan_lines, saved_form, saved_values, turning
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.projects import UpdateProject
 from heartbeat.domain.cadence.zones import names as zone_names
 from heartbeat.domain.errors import Invalid, ProductError

@@ -11,12 +11,13 @@ from api.dashboard.code_challenge import new_challenge
 from api.dashboard.forms import Form, read_form
 from api.dashboard.known_browsers import remember_browser, sources_of
 from api.dashboard.openid_sign_out import leave_issuer
-from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
+from api.dashboard.pages import SIGN_IN, PageRoute, html, is_https
 from api.dashboard.password_sign_in import owner_of, person_with
 from api.dashboard.render import ASSETS, asset
 from api.dashboard.sentences import translate
 from api.dashboard.session import delete_cookie, set_cookie, token_of
 from api.dashboard.translations import marked
+from api.dashboard.visitor import SignedOut, VisitorDep
 from api.deps import address_of, stack_of, visit_of
 from heartbeat.domain.errors import Forbidden, TooManyFailures
 from heartbeat.store.tables.users import User

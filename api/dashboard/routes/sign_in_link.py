@@ -8,8 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
-from api.dashboard.pages import NoProject, PageRoute, SignedOut, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.routes.sign_in import begin_session
+from api.dashboard.visitor import NoProject, SignedOut, VisitorDep
 from api.deps import address_of, stack_of
 from heartbeat.domain.errors import Forbidden
 from heartbeat.store.users.sessions import SessionOwner

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
 from api.dashboard.local_times import to_instant
-from api.dashboard.pages import PageRoute, VisitorDep
+from api.dashboard.pages import PageRoute
 from api.dashboard.routes.upcoming import hold_or_release
+from api.dashboard.visitor import VisitorDep
 from api.dashboard.zones import reader_zone
 from heartbeat.domain.cadence.agenda import next_midnight
 from heartbeat.domain.errors import Invalid

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.views import charts
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.strips import LastRuns, read_strips, strip
+from api.dashboard.visitor import VisitorDep
 from heartbeat.store.overview.daily_numbers import Days, days_of_project
 from heartbeat.store.overview.projects import any_and_bot
 from heartbeat.store.projects.access import Access

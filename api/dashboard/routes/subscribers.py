@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of
+from api.dashboard.pages import PageRoute, html, list_filter, page_of
 from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
@@ -15,6 +15,7 @@ from api.dashboard.views import formats, runs, selection
 from api.dashboard.views.audience import subscriber_name, subscriber_view
 from api.dashboard.views.heartbeats import card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.subscribers import CreateSubscriber
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import subscribers as store

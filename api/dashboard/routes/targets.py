@@ -20,11 +20,12 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import target_form as view
 from api.dashboard.views.channel_hints import CHANNEL_HINTS
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.notification_targets import NewTarget, new_target, store_target, target_changes
 from api.schemas.notifications import CreateTarget, UpdateTarget
 from heartbeat.domain.errors import NotFound, ProductError

@@ -9,12 +9,13 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import runs, selection
 from api.dashboard.views.run_list import RunList, runs_of
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tasks import TaskView, task_view
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats import tasks as store
 from heartbeat.store.overview import projects

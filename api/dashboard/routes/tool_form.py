@@ -20,7 +20,7 @@ from api.dashboard.edited_meanwhile import (
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.gallery import tool_gallery
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.tool_form import (
     NEW,
     form_of,
@@ -34,6 +34,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import translated
 from api.dashboard.views.tool_server import APPROVALS, ELICITATIONS, FIELDS, HEADERS, RISKS, TRANSPORTS
 from api.dashboard.views.tool_templates import tool_template_view
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.tools import CreateTool, UpdateTool
 from api.tool_registration import (
     ToolListing,

@@ -18,7 +18,7 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, read_form, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.routes.tool_form import bot_and_tool, write_update
 from api.dashboard.tool_form import approval_of, saved_use, switches_of, use_form, wanted_use
 from api.dashboard.translations import gettext as _
@@ -34,6 +34,7 @@ from api.dashboard.views.tool_server import (
     sign_in_view,
 )
 from api.dashboard.views.tools import server_view
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.tools import UpdateTool
 from api.tool_registration import (
     ToolListing,

@@ -5,10 +5,11 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep
+from api.dashboard.pages import PageRoute
 from api.dashboard.routes.tool_connect import base_url, browser_of, lead_on
 from api.dashboard.routes.tool_form import bot_and_tool
 from api.dashboard.routes.tool_server import show_server
+from api.dashboard.visitor import Visitor, VisitorDep
 from api.schemas.tool_sign_in import SignInFields
 from api.tool_sign_in import describe_sign_in, invite_member, list_connected, sign_ins
 from heartbeat.domain.errors import ProductError

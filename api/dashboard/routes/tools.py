@@ -5,13 +5,14 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
 from api.dashboard.routes.tool_form import bot_and_tool
 from api.dashboard.routes.tool_server import write_listing
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import runs, selection
 from api.dashboard.views.tools import server_view
+from api.dashboard.visitor import VisitorDep
 from api.tool_sign_in import list_now
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.overview.waiting import SHOWN_SERVERS, ListedServer, server_page

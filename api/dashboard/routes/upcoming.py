@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.upcoming import LINES, Due, day_end, day_number, still_line, upcoming, upcoming_day
+from api.dashboard.visitor import Visitor, VisitorDep
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Instant
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
