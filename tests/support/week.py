@@ -164,12 +164,13 @@ class Week:
 
     async def _under_way(self, owing: bool) -> list[str]:
         """What is not done yet: runs, but for those that wait for a person, probes, schedules and messages."""
+        # First: of a run that asks only after the messages were looked at, its message would be missed.
+        waiting = await self.world.database.read(_waiting)
         busy = await self.world.database.read(partial(_unfinished, now=self.clock.now))
         if not owing:
             busy += await self.world.database.read(lambda c: silent(c, self.clock.now, 10))
         if not busy:
             busy = [row.uuid for row in await self._heartbeats() if await self.world.schedules.is_busy(row.uuid)]
-        waiting = await self.world.database.read(_waiting)
         return [uuid for uuid in busy if uuid not in waiting]
 
     async def rows(self, table: type[T]) -> list[T]:
