@@ -8,7 +8,7 @@ from heartbeat.domain.scopes import Scope
 
 READ, RUN, WRITE, APPROVE, ADMIN = Scope
 # Calls that may walk through thousands of logs, and so have a quota of their own (`costly_reads_per_minute`); the
-# pages' files count for it as well (`Visitor.count_costly`).
+# files and searches of pages count for it as well (`Visitor.count_costly`).
 COSTLY = {"GET /v1/project/runs", "GET /v1/audit/readall"}
 # For everybody: what lets people in, what a link of a message is the key of, and what says nothing of a project.
 PUBLIC = None

@@ -189,6 +189,16 @@ async def test_exports_of_the_dashboard_are_costly_reads(plan: OwnerOn) -> None:
     assert "allows 1 costly reads a minute" in refused.text.replace("&#39;", "'")
 
 
+@pytest.mark.parametrize(("plain", "search"), [("/runs?status=error", "/runs?q=seat"), ("/audit", "/audit?actor=key")])
+async def test_searches_of_the_dashboard_are_costly_reads(plan: OwnerOn, plain: str, search: str) -> None:
+    api = await plan(costly_reads_per_minute=1)
+    transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
+    async with Browser(transport=transport, base_url=SITE) as browser:
+        await browser.sign_in(api.key)
+        statuses = [(await browser.get(path)).status_code for path in (plain, search, search, plain)]
+    assert statuses == [200, 200, 429, 200]
+
+
 async def test_each_quota_costs_one_statement(plan: OwnerOn) -> None:
     api = await plan(requests_per_minute=50, costly_reads_per_minute=50)
     slow, _ = await limited_key(api, 50)

@@ -38,8 +38,10 @@ async def audit(request: Request, visitor: VisitorDep) -> Response:
         query, errors = validated(AuditQuery, form.filled(*FIELDS, "before")), {}
     except InvalidMany as problem:
         query, errors = AuditQuery(), field_errors(problem)
-    frame, (entries, older) = await visitor.read_framed(_page, query.wanted(_zone()), ENTRIES_A_PAGE)
     asked = urlencode(form.filled(*FIELDS))
+    if asked and not errors:
+        await visitor.count_costly(request)
+    frame, (entries, older) = await visitor.read_framed(_page, query.wanted(_zone()), ENTRIES_A_PAGE)
     return html(
         "audit",
         400 if errors else 200,
