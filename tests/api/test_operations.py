@@ -28,6 +28,9 @@ def test_the_table_holds_every_operation_and_nothing_else(shared_app: FastAPI) -
     operations = [f"{method} {route.path}" for route in routes for method in route.methods]
     assert len(operations) == len(set(operations))
     assert set(operations) - {f"GET /{name}" for name in ASSETS} == set(OPERATIONS)
+    # No other kind of route has an operation: the document itself is for everybody.
+    others = [route for route in shared_app.routes if not isinstance(route, APIRoute)]
+    assert [getattr(route, "path", "") for route in others] == ["/openapi.json"]
 
 
 def test_the_document_says_which_scope_each_call_needs(shared_app: FastAPI) -> None:

@@ -46,6 +46,7 @@ TABLES = {
     "subscribers": "subscriber",
     "memories": "memory",
     "notifications": "target",
+    "targets": "target",
     "keys": "api_key",
     "sessions": "dashboard_session",
     "account": "session of a person",
@@ -88,6 +89,8 @@ OF_NO_ID = {
 BY_TOKEN = ("/approvals/{uuid}", "/ratings/{uuid}")
 ROUTES = [(method, page.path) for page in pages if isinstance(page, APIRoute) for method in sorted(page.methods)]
 ADDRESSED = [(method, path) for method, path in ROUTES if "{" in path and path not in BY_TOKEN]
+# Several rows of a list at once, whose ids are in the form.
+SELECTED = [(method, path) for method, path in ROUTES if path.startswith("/selected/")]
 
 
 @pytest.fixture
@@ -118,12 +121,12 @@ async def test_ids_of_another_project_name_nothing(owner: Owner, neighbour: Owne
     for method, path in ROUTES:
         if path in OF_NO_ID and method == "POST":
             continue
-        answer = await _sent(neighbour.browser, method, _address(path, ids), named)
+        answer = await _sent(neighbour.browser, method, _address(path, ids), named | _selected(path, ids))
         assert THEIRS not in answer.text, (method, path)
         assert answer.status_code < 500, (method, path)
-        if (method, path) in ADDRESSED:
+        if (method, path) in [*ADDRESSED, *SELECTED]:
             unknown = {name: unlike(uuid) for name, uuid in ids.items()}
-            nothing = {name: unknown[table] for name, table in NAMED.items()}
+            nothing = {name: unknown[table] for name, table in NAMED.items()} | _selected(path, unknown)
             same = await _sent(neighbour.browser, method, _address(path, unknown), named | nothing)
             assert _seen(answer) == _seen(same), (method, path)
         if answer.status_code == 303 and (method, path) in ADDRESSED:
@@ -155,6 +158,10 @@ def _address(path: str, ids: dict[str, str]) -> str:
     for name in ("{uuid}", "{uuids}", "{other}"):
         path = path.replace(name, uuid)
     return path
+
+
+def _selected(path: str, ids: dict[str, str]) -> dict[str, str]:
+    return {"id": ids[TABLES[path.split("/")[2]]]} if path.startswith("/selected/") else {}
 
 
 def _seen(answer: httpx.Response) -> tuple[int, str, str]:
