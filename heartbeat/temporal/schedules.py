@@ -153,19 +153,23 @@ class Schedules:
     async def _put(self, scheduled: ScheduledRow) -> int | None:
         """Put the schedule of this row, unless Temporal has one of a newer version: returns that."""
         row, schedule = scheduled.heartbeat, self.build(scheduled)
-        if row.synced_version == 0:
-            try:
-                await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
-                return None
-            except ScheduleAlreadyRunningError:
-                pass
+        if row.synced_version == 0 and await self._create(row, schedule):
+            return None
         try:
             return await self._update(row, schedule)
         except RPCError as problem:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise
+        # Whoever finds none at the same time creates it, too.
+        return None if await self._create(row, schedule) else await self._update(row, schedule)
+
+    async def _create(self, row: Heartbeat, schedule: Schedule) -> bool:
+        """Create the schedule of a row; false when there is one."""
+        try:
             await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
-        return None
+        except ScheduleAlreadyRunningError:
+            return False
+        return True
 
     async def _update(self, row: Heartbeat, schedule: Schedule) -> int | None:
         newer: int | None = None

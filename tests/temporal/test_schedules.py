@@ -1,5 +1,6 @@
 """The schedule follows the row: created, put again, deleted, and never set back."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,13 @@ async def test_a_new_heartbeat_gets_its_schedule(world: World) -> None:
     assert soon.second == 0
     assert began < soon <= datetime.now(UTC) + timedelta(minutes=1)
     assert (await world.row()).synced_version == 1
+
+
+async def test_a_schedule_that_several_find_missing_is_put_once_and_for_all_of_them(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    await world.schedules.delete(world.heartbeat.uuid)
+    assert all(await asyncio.gather(*(world.schedules.sync(world.heartbeat.uuid) for _ in range(5))))
+    assert (await described(world)).schedule.state.note
 
 
 async def test_an_edited_row_is_put_whole(world: World) -> None:
