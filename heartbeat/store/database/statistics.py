@@ -56,6 +56,9 @@ def _analyze(connection: Connection, tables: list[str]) -> None:
     connection.exec_driver_sql(f"PRAGMA analysis_limit = {ANALYSIS_LIMIT}")
     for table in tables:
         connection.exec_driver_sql(f'ANALYZE "{table}"')
+    # Connections that are open, of this process and of others, read statistics only together with a changed schema.
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
 
 
 async def gather_again(statistics: TableStatistics) -> None:
