@@ -155,6 +155,13 @@ def test_new_settings_start_new_pods():
     assert checksum(MUCH) != checksum({**MUCH, "settings": {}})
 
 
+def test_the_jobs_of_prometheus_begin_as_alerts_and_dashboard_expect():
+    manifests = rendered(MUCH)
+    label = manifests["PodMonitor", "hb-heartbeat"]["spec"]["jobLabel"]
+    pods = [manifest["spec"]["template"] for (kind, _), manifest in manifests.items() if kind == "Deployment"]
+    assert {pod["metadata"]["labels"][label] for pod in pods} == {"heartbeat"}
+
+
 def test_keda_scales_by_the_queues_of_the_roles():
     manifests = rendered(MUCH)
     scaled = manifests["ScaledObject", "hb-heartbeat-worker-runs"]["spec"]
