@@ -1,13 +1,16 @@
 """What each released version left behind is taken over: its database is migrated, and its histories replay."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, MetaData, create_engine, select, text
 from temporalio.client import WorkflowHistory
 
 from heartbeat.domain.failure_policy import Ending
@@ -21,6 +24,7 @@ from heartbeat.store.tables.runs import Approval, Run
 from tests.support.histories import replay
 from tests.support.releases import REVISIONS, tables, unpack
 
+RESTART = "SELECT setval(pg_get_serial_sequence('{0}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {0}), false)"
 # How each of its runs had ended, or not.
 ENDED = {
     "answers": "success",
@@ -57,9 +61,26 @@ def test_the_migrations_of_the_last_release_still_make_its_tables(tmp_path: Path
     assert tables(tmp_path / "anew.db") == tables(tmp_path / "heartbeat.db")
 
 
-def test_its_rows_are_taken_over(directory: Path) -> None:
-    facts = facts_of(directory)
-    url = f"sqlite:///{directory / 'heartbeat.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def left_behind(request: pytest.FixtureRequest, version: str, directory: Path, tmp_path: Path) -> Iterator[str]:
+    """The URL of the database that a version left behind; on PostgreSQL it has what it would have there."""
+    file = Path(shutil.copy(directory / "heartbeat.db", tmp_path))
+    if request.param == "sqlite":
+        yield f"sqlite:///{file}"
+        return
+    server: str = request.getfixturevalue("postgres")
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE released")
+        url = server.format(database="released")
+        migrate.upgrade(url, REVISIONS[version])
+        with closing(Database(url)) as database:
+            database.write_now(fill, file)
+        yield url
+        connection.execute("DROP DATABASE released WITH (FORCE)")
+
+
+def test_its_rows_are_taken_over(left_behind: str, directory: Path) -> None:
+    facts, url = facts_of(directory), left_behind
     migrate.upgrade(url)
     with closing(Database(url)) as database:
         status = {run.uuid: run.status for run in database.read_now(rows, Run)}
@@ -73,6 +94,23 @@ def test_its_rows_are_taken_over(directory: Path) -> None:
             database.write_now(close_run, facts["logs"][name], Ending("error", "x", "x"), datetime.now(UTC))
         assert database.read_now(audit) == []
         assert {run.credits_held for run in database.read_now(rows, Run)} == {0}
+
+
+def fill(connection: Connection, file: Path) -> None:
+    """Copy all rows of a SQLite file of the same revision, with their numbers."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    metadata.remove(metadata.tables["alembic_version"])
+    source = create_engine(f"sqlite:///{file}")
+    with source.connect() as sqlite:
+        for table in metadata.sorted_tables:
+            connection.execute(text(f"ALTER TABLE {table.name} DISABLE TRIGGER ALL"))
+            if found := sqlite.execute(select(table)).mappings().all():
+                connection.execute(table.insert(), [dict(row) for row in found])
+            connection.execute(text(f"ALTER TABLE {table.name} ENABLE TRIGGER ALL"))
+            if "id" in table.c:
+                connection.execute(text(RESTART.format(table.name)))
+    source.dispose()
 
 
 def rows(connection: Connection, table: type) -> list[Any]:
