@@ -24,16 +24,16 @@ from heartbeat.store.users.memberships import (
     set_member,
 )
 from heartbeat.store.users.open_invitations import INVITATION, is_open
+from heartbeat.store.users.passwords import hand_to_issuer
 from heartbeat.store.users.users import (
     IDENTITY,
     MEMBERSHIP,
-    NO_CREDENTIALS,
     USER,
     act_as_user,
     add_identity,
     create_user,
     lock_user,
-    sign_out_everywhere,
+    record_user,
     user_by_email,
     user_of_identity,
 )
@@ -83,8 +83,8 @@ def _linked(connection: Connection, person: OpenIdPerson, now: datetime) -> User
     if user is None or _is_of_issuer(connection, user, person.issuer):
         return None
     add_identity(connection, user, person.issuer, person.subject, now)
-    sign_out_everywhere(connection, user.id)
-    connection.execute(update(USER).where(USER.c.id == user.id).values(NO_CREDENTIALS))
+    act_as_user(connection, user)
+    hand_to_issuer(connection, user, person.issuer)
     return user
 
 
@@ -135,6 +135,7 @@ def _learn_address(connection: Connection, user: User, person: OpenIdPerson) -> 
     # Somebody else whom the issuer gives the same address may come in at this moment.
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(update(USER).where(USER.c.id == user.id).values(email=person.email))
+        record_user(connection, user, "member.update", {"email": [user.email, person.email]})
 
 
 def _follow_groups(connection: Connection, user: User, given: list[tuple[Project, str]], now: datetime) -> None:

@@ -10,7 +10,15 @@ from heartbeat.store.audit.recording import CHANGED
 from heartbeat.store.database.rows import first
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.users import User
-from heartbeat.store.users.users import NOT_REMOVED, RESET, USER, act_as_user, record_user, sign_out_everywhere
+from heartbeat.store.users.users import (
+    NO_CREDENTIALS,
+    NOT_REMOVED,
+    RESET,
+    USER,
+    act_as_user,
+    record_user,
+    sign_out_everywhere,
+)
 
 LASTS = timedelta(days=1)
 USED = "This link was used already, was replaced by another, or is older than a day. Ask the operator for another one."
@@ -20,6 +28,15 @@ def set_password(connection: Connection, user: User, password_hash: str) -> None
     """Give a person another password. Whoever was signed in as them is not any more, and no older link works."""
     record_user(connection, user, "member.update", {"password": CHANGED})
     connection.execute(update(USER).where(USER.c.id == user.id).values(password_hash=password_hash))
+    sign_out_everywhere(connection, user.id)
+
+
+def hand_to_issuer(connection: Connection, user: User, issuer: str) -> None:
+    """Have a person sign in at an issuer alone: password and second factor go, and whoever was signed in as them."""
+    lost = {"password": CHANGED} if user.password_hash else {}
+    factor = {"second_factor": ["on", "off"]} if user.sealed_totp_secret else {}
+    record_user(connection, user, "member.update", {"issuer": [None, issuer], **lost, **factor})
+    connection.execute(update(USER).where(USER.c.id == user.id).values(NO_CREDENTIALS))
     sign_out_everywhere(connection, user.id)
 
 

@@ -8,8 +8,10 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.actors import Visit
 from heartbeat.domain.openid_claims import OpenIdPerson
+from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import many
+from heartbeat.store.tables.audit import AuditEntry
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
 from heartbeat.store.users import memberships, sessions, users
@@ -37,6 +39,10 @@ def a_user_with_a_password(connection: Connection, project: Project) -> User:
     secret = {"password_hash": "$argon2id$…", "sealed_totp_secret": "v1.…", "recovery_codes": ["x"]}
     connection.execute(update(USER).where(USER.c.id == user.id).values(secret))
     return user
+
+
+def entries(connection: Connection) -> list[AuditEntry]:
+    return many(connection, AuditEntry, select(ENTRY))
 
 
 def roles_of(connection: Connection, user: User) -> dict[int, tuple[str, str]]:
@@ -138,6 +144,10 @@ def test_what_opened_an_account_before_its_address_was_proven_opens_it_no_more(d
         assert sessions.open_session(connection, token, NOW) is None
 
     database.write_now(check)
+    [taken_over] = [entry for entry in database.read_now(entries) if entry.action == "member.update"]
+    assert (taken_over.actor_kind, taken_over.actor_email) == ("user", "ada@example.com")
+    lost = {"password": "changed", "second_factor": ["on", "off"]}
+    assert taken_over.changes == {"issuer": [None, ISSUER], **lost}
 
 
 def test_an_address_that_the_issuer_gives_to_somebody_else_makes_no_heir(database: Database) -> None:
@@ -169,6 +179,8 @@ def test_an_address_that_is_not_verified_is_not_kept_from_its_owner(database: Da
         assert learned.id == eve.user.id
 
     database.write_now(check)
+    [learned] = [entry for entry in database.read_now(entries) if entry.action == "member.update"]
+    assert learned.changes == {"email": [f"ada-1 at {ISSUER}", "ada@example.com"]}
 
 
 def test_groups_bring_nobody_back_who_was_removed(database: Database) -> None:
