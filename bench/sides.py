@@ -28,11 +28,12 @@ from bench.tenant import Tenant, seed
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.migrations import migrate
+from heartbeat.store.retention.pruning import PruningTurn
 from heartbeat.temporal.client import connect
 
 SIZES = ((100, 10_000), (5_000, MANY_LOGS))
 DAYS, BOTS, OF_A_BOT, SAMPLES, WARM_UPS = 120, 50, 100, 11, 3
-PER_PAGE, MS = 20, 1000
+PER_PAGE, MS, ADDED_UP_WITHIN = 20, 1000, 60.0
 SITE = "http://dashboard.bench"
 NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n) AS n",
@@ -188,6 +189,7 @@ async def _filled(url: str, heartbeats: int, logs: int, home: Path) -> AsyncIter
         # The audit log has its head when a transaction has ended.
         database.write_now(fill_matters)
         vacuum(url)
+        await PruningTurn(database, datetime.now(UTC), ADDED_UP_WITHIN).add_up_periods()
         async with opened(url, tenant, heartbeats, logs, home) as side:
             yield side
 

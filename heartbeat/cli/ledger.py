@@ -11,8 +11,9 @@ from heartbeat.cli.options import MAX_CREDITS
 from heartbeat.cli.output import print_values
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.credits.audit import audit
+from heartbeat.store.credits.audit import LedgerDifference, audit
 from heartbeat.store.credits.grants import GrantResult, grant
+from heartbeat.store.credits.past_periods import wrong_spenders
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects.projects import project, set_credit_budget
 
@@ -62,9 +63,13 @@ def _set_budget(connection: Connection, project_uuid: str, budget: int | None) -
 
 def check_ledger(settings: Settings) -> int:
     """Print every balance that is not the sum of its entries; returns the exit code, 1 when there is any."""
-    differences = read_database(settings, audit)
+    differences = read_database(settings, _differences)
     for row in differences:
         typer.echo(f"{row.whose}: {row.column} is {row.balance}, and its entries come to {row.entries}")
     wrong = f"{len(differences)} balances are wrong."
     typer.echo(wrong if differences else "Every balance is the sum of its entries.")
     return 1 if differences else 0
+
+
+def _differences(connection: Connection) -> list[LedgerDifference]:
+    return [*audit(connection), *wrong_spenders(connection, database_time(connection))]

@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, select
 
 from heartbeat.store.credits.ledger import ProjectLimits
+from heartbeat.store.credits.past_periods import KEPT, MOST, days_of
 from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.database.rows import columns, first
 from heartbeat.store.tables.bots import Bot
-from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
+from heartbeat.store.tables.credits import DailyRollup, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.types import BIG
 
 BOT, HEARTBEAT, USAGE, ROLLUP = columns(Bot), columns(Heartbeat), columns(Usage), columns(DailyRollup)
-DAY = columns(HeartbeatDay)
 
 MAX_ROWS = 100
 # Enough of a prompt to know a heartbeat by.
@@ -94,21 +94,12 @@ BY_HEARTBEAT = (
     .where(HEARTBEAT.c.id == _LARGEST.c.id, BOT.c.id == HEARTBEAT.c.bot_id)
     .order_by(HEARTBEAT.c.period_credits.desc(), HEARTBEAT.c.id)
 )
-# To carry what heartbeats are called along with every day took ten times as long.
-_MOST = (
-    select(DAY.c.heartbeat_id, func.sum(DAY.c.credits).label("used"))
-    .where(DAY.c.heartbeat_id.in_(select(HEARTBEAT.c.id).where(HEARTBEAT.c.project_id == bindparam("project"))))
-    .where(DAY.c.day >= bindparam("since"), DAY.c.day < bindparam("until"))
-    .group_by(DAY.c.heartbeat_id)
-    .having(func.sum(DAY.c.credits) > 0)
-    .order_by(func.sum(DAY.c.credits).desc(), DAY.c.heartbeat_id)
-    .limit(MAX_ROWS)
-    .subquery()
-)
-PAST_BY_HEARTBEAT = (
-    select(*_HEARTBEAT, HEARTBEAT.c.credit_budget, _MOST.c.used, literal(0).label("held"))
-    .where(HEARTBEAT.c.id == _MOST.c.heartbeat_id, BOT.c.id == HEARTBEAT.c.bot_id)
-    .order_by(_MOST.c.used.desc(), HEARTBEAT.c.id)
+_MOST, _KEPT = MOST.subquery(), KEPT.subquery()
+PAST_BY_HEARTBEAT, KEPT_BY_HEARTBEAT = (
+    select(*_HEARTBEAT, HEARTBEAT.c.credit_budget, sums.c.credits.label("used"), literal(0).label("held"))
+    .where(HEARTBEAT.c.id == sums.c.heartbeat_id, BOT.c.id == HEARTBEAT.c.bot_id)
+    .order_by(sums.c.credits.desc(), HEARTBEAT.c.id)
+    for sums in (_MOST, _KEPT)
 )
 BY_DAY_AND_MODEL = (
     select(ROLLUP.c.day, ROLLUP.c.model, *_ADDED).where(_OF_ROLLUP).group_by(ROLLUP.c.day, ROLLUP.c.model)
@@ -159,9 +150,8 @@ class CreditsUsage:
 
 def spending(connection: Connection, project: Project, period: BillingPeriod) -> CreditsUsage:
     """What the period has come to; of each kind the `MAX_ROWS` largest, days newest first."""
-    start, is_over = period.start, period.is_over
-    of_period = {"project": project.id, "start": start}
-    days = _days(project, period)
+    of_period = {"project": project.id, "start": period.start}
+    days = days_of(project, period)
 
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
@@ -169,14 +159,16 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
     # Together, for each walks through the days of every bot.
     by_day_and_model = rows(BY_DAY_AND_MODEL, days)
     by_model, by_day = (_added_up(by_day_and_model, noun) for noun in ("model", "day"))
-    usage = first(connection, Usage, USAGE_OF, of_period) or Usage(project_id=0, period_start=start)
+    usage = first(connection, Usage, USAGE_OF, of_period) or Usage(project_id=0, period_start=period.start)
+    is_over, is_kept = period.is_over, usage.summed_credits == sum(day.credits for day in by_day)
+    past, past_values = (KEPT_BY_HEARTBEAT, of_period) if is_kept else (PAST_BY_HEARTBEAT, days)
     return CreditsUsage(
         usage.credits,
         usage.held,
         usage.granted,
         usage.budget_granted,
         rows(PAST_BY_BOT, days) if is_over else rows(BY_BOT, of_period),
-        rows(PAST_BY_HEARTBEAT, days) if is_over else rows(BY_HEARTBEAT, of_period),
+        rows(past, past_values) if is_over else rows(BY_HEARTBEAT, of_period),
         sorted(by_model, key=lambda spent: (-spent.credits, spent.name))[:MAX_ROWS],
         sorted(by_day, key=lambda spent: spent.name, reverse=True),
     )
@@ -192,14 +184,10 @@ def _added_up(rows: list[Row[Any]], noun: str) -> list[Spent]:
 
 def models_used(connection: Connection, project: Project, period: BillingPeriod) -> list[str]:
     """List the models of the period's runs that ended."""
-    return list(connection.execute(MODELS.limit(MAX_ROWS), _days(project, period)).scalars())
+    return list(connection.execute(MODELS.limit(MAX_ROWS), days_of(project, period)).scalars())
 
 
 def bots_that_used(connection: Connection, project: Project, period: BillingPeriod, model: str) -> tuple[int, ...]:
     """List the bots whose runs that ended in the period had this model."""
-    rows = connection.execute(BOTS_OF_MODEL, {**_days(project, period), "model": model})
+    rows = connection.execute(BOTS_OF_MODEL, {**days_of(project, period), "model": model})
     return tuple(sorted(rows.scalars()))
-
-
-def _days(project: Project, period: BillingPeriod) -> dict[str, Any]:
-    return {"project": project.id, "since": f"{period.start:%Y-%m-%d}", "until": f"{period.end:%Y-%m-%d}"}

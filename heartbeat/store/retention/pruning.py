@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.plans import Plan
 from heartbeat.store.audit.pruning import audited_projects, prune_audit
+from heartbeat.store.credits.past_periods import add_up, keep_spenders, unsummed_periods
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.aged import OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
@@ -67,6 +68,7 @@ class Pruning:
         pruned, turn = 0, PruningTurn(self._database, now, seconds)
         if now - self._aged_at >= HOUR:
             first = PruningTurn(self._database, now, seconds * SHARE)
+            await first.add_up_periods()
             pruned += await first.remove_aged() + await first.prune_audits(self._plans)
             if not first.is_over():
                 self._aged_at = now
@@ -100,6 +102,14 @@ class PruningTurn:
             + await self._all(prune_deleted, Target, self._now)
             + await self._fold()
         )
+
+    async def add_up_periods(self) -> None:
+        """Add up what each heartbeat used in the periods that are over."""
+        for usage in await self._database.read(unsummed_periods, self._now):
+            if self.is_over():
+                break
+            if spenders := await self._database.read(add_up, usage, self._now):
+                await self._database.write(keep_spenders, spenders, self._now)
 
     async def prune_audits(self, plans: Mapping[str, Plan]) -> int:
         """Remove what the plans do not keep of the audit logs of projects."""

@@ -15,7 +15,7 @@ from heartbeat.store.notifications.outages import FORGOTTEN_AFTER
 from heartbeat.store.projects.idempotency import LIFETIME
 from heartbeat.store.tables.audit import AuditEntry, AuditHead
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
-from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, Usage
+from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, PeriodSpender, Usage
 from heartbeat.store.tables.gates import GateReading, GateState
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick, RemovedHeartbeats
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
@@ -141,6 +141,7 @@ RULES: dict[type[SQLModel], Rule] = {
     Entry: Folded(),
     Usage: Stays("one for each project and month"),
     BudgetWarning: Age(_WARNING.c.period_start, YEAR),
+    PeriodSpender: Age(columns(PeriodSpender).c.period_start, FIVE_YEARS),
     DailyRollup: Age(columns(DailyRollup).c.day, FIVE_YEARS),
     HeartbeatDay: Age(columns(HeartbeatDay).c.day, FIVE_YEARS),
     Event: Age(columns(Event).c.created_at, YEAR),

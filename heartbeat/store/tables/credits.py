@@ -51,6 +51,7 @@ class Usage(SQLModel, table=True):
 
     `plan_credits` is what its plan had for a period at the last reservation; whoever charges a step does not know it.
     `granted` is the operator's, on top of the plan; `budget_granted` is what a person gave on top of the budget.
+    `summed_credits` is what the days of its bots came to when its spenders were added up, at `summed_at`.
     """
 
     project_id: int = Field(foreign_key="project.id", primary_key=True)
@@ -60,6 +61,26 @@ class Usage(SQLModel, table=True):
     granted: int = 0
     budget_granted: int = 0
     plan_credits: int | None = None
+    summed_at: datetime | None = time(default=None)
+    summed_credits: int | None = Field(default=None, sa_type=BIG)
+
+
+class PeriodSpender(SQLModel, table=True):
+    """One of the heartbeats that used most in a period that is over: the sum of its days.
+
+    It counts as long as the days of all come to the `summed_credits` of the period's `Usage`.
+    """
+
+    __tablename__ = "period_spender"
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    period_start: datetime = time(primary_key=True)
+    heartbeat_id: int = Field(foreign_key="heartbeat.id", primary_key=True)
+    credits: int = Field(sa_type=BIG)
+
+    __table_args__ = (
+        Index("ix_period_spender_heartbeat", "heartbeat_id"),
+        Index("ix_period_spender_start", "period_start"),
+    )
 
 
 class BudgetWarning(SQLModel, table=True):

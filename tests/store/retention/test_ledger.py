@@ -16,7 +16,7 @@ from heartbeat.store.retention.aged import prune_deleted
 from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import remove_runs
 from heartbeat.store.retention.pruning import Pruning
-from heartbeat.store.tables.credits import Entry, HeartbeatDay, Usage
+from heartbeat.store.tables.credits import Entry, HeartbeatDay, PeriodSpender, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
@@ -175,7 +175,8 @@ async def test_of_heartbeats_that_were_deleted_the_project_has_the_balance(
         *[("closing", heartbeats[1].id, 4), ("closing", heartbeats[1].id, 2)],
     }
     assert database.read_now(audit) == []
-    database.write_now(lambda c: c.execute(columns(HeartbeatDay).delete()))
+    for rows in (columns(HeartbeatDay), columns(PeriodSpender)):
+        database.write_now(lambda c, table=rows: c.execute(table.delete()))
     assert database.write_now(prune_deleted, Heartbeat, NOW) == 1
     left = database.read_now(lambda c: many(c, Heartbeat, select(HEARTBEAT)))
     assert [heartbeat.id for heartbeat in left] == [heartbeats[1].id]
