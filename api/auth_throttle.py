@@ -173,7 +173,7 @@ class AuthThrottle:
 
     def _tell(self) -> None:
         if self._untold:
-            others = f" and {len(self._untold) - 1} others" if len(self._untold) > 1 else ""
-            log.warning("too many failed to get in: %s%s are slowed", self._untold[0], others)
+            who = "is" if len(self._untold) == 1 else f"and {len(self._untold) - 1} more are"
+            log.warning("too many failed to get in: %s %s slowed", self._untold[0], who)
             self._untold.clear()
             self._told_at = monotonic()

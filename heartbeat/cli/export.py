@@ -67,7 +67,8 @@ def _write(
 
 
 def _opened(path: Path) -> BufferedRandom:
-    path.touch()
+    # A new one is as private as what is in it.
+    path.touch(0o600)
     return path.open("r+b")
 
 

@@ -66,9 +66,10 @@ def say(console: Console, text: Text) -> None:
 
 def header(settings: Settings, stack: EmbeddedStack, first: FirstProject | None) -> list[str]:
     """List what somebody who has just started the stack wants to know: where things are, and the new key."""
+    way = "a key" if settings.key_sign_in else "your e-mail address"
     lines = [
         f"data      {settings.data_dir}",
-        f"dashboard {stack.api_url} (sign in with a key)",
+        f"dashboard {stack.api_url} (sign in with {way})",
         f"API       {stack.api_url}/v1 (reference at /docs)",
         f"Temporal  {stack.ui_url}" if settings.temporal_address is None else f"Temporal  {settings.temporal_address}",
         f"model     {stack.model}",

@@ -76,6 +76,7 @@ def test_some_are_chosen(runs: list[str], heartbeat: Run) -> None:
 def test_a_file_goes_on_where_it_ends(runs: list[str], heartbeat: Run, tmp_path: Path) -> None:
     path = tmp_path / "logs.jsonl"
     assert heartbeat("export", "logs", f"--output={path}").code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
     whole = path.read_bytes()
     assert uuids(whole.decode()) == runs
     # As a kill leaves it: in the middle of a line.
