@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from heartbeat.backups.archive import KEYS, STORE, TEMPORAL, BadBackup, Manifest, read_archive
 from heartbeat.backups.backup import store_file
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_file import KEY_FILE, write_key_file
 from heartbeat.secrets.passphrase import WrongPassphrase, open_keys
@@ -33,9 +34,10 @@ class RestoredBackup:
     has_keys: bool
 
 
-def restore_backup(settings: Settings, file: Path, passphrase: str | None) -> RestoredBackup:
+def restore_backup(settings: Settings, file: Path, passphrase: str | None, actor: Actor) -> RestoredBackup:
     """Put a backup into the data directory, which no process may use meanwhile, and migrate it to this version.
 
+    The audit logs name `actor`, who does it.
     Raises `BadBackup`, `DatabaseTooNew` and `WrongPassphrase` before anything is changed.
     """
     store = store_file(settings)
@@ -55,7 +57,7 @@ def restore_backup(settings: Settings, file: Path, passphrase: str | None) -> Re
             if source.exists():
                 source.replace(target)
                 private_database(target)
-    settled = _settle(settings, utc_now())
+    settled = _settle(settings, actor, utc_now())
     has_keys = (settings.data_dir / KEY_FILE).exists() or settings.secret_keys is not None
     return RestoredBackup(manifest, settled, replaced, has_keys)
 
@@ -90,7 +92,7 @@ def _set_aside(settings: Settings, store: Path, keys: str | None) -> Path | None
     return replaced
 
 
-def _settle(settings: Settings, now: datetime) -> Settled:
+def _settle(settings: Settings, actor: Actor, now: datetime) -> Settled:
     migrate.upgrade(settings.store_url())
-    with closing(Database(settings.store_url())) as database:
+    with closing(Database(settings.store_url(), actor=actor)) as database:
         return database.write_now(settle_restored, now)

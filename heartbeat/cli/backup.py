@@ -8,7 +8,7 @@ import typer
 from heartbeat.backups.archive import TEMPORAL
 from heartbeat.backups.backup import take_backup
 from heartbeat.backups.restore import RestoredBackup, restore_backup
-from heartbeat.cli.database import opened_database
+from heartbeat.cli.database import opened_database, shell_actor
 from heartbeat.cli.reconcile import unknown
 from heartbeat.cli.secrets_check import check_secrets
 from heartbeat.domain.errors import Unavailable
@@ -41,7 +41,7 @@ def backup(settings: Settings, file: Path, passphrase_file: Path | None) -> None
 def restore(settings: Settings, file: Path, passphrase_file: Path | None) -> None:
     """Put a backup back and say what is not known any more. Raises as `restore_backup` does, and `CannotStart`."""
     with data_directory(settings.data_dir):
-        restored = restore_backup(settings, file, _passphrase(passphrase_file))
+        restored = restore_backup(settings, file, _passphrase(passphrase_file), shell_actor())
     for line in _lines(restored, settings):
         typer.echo(line)
 

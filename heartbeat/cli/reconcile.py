@@ -24,6 +24,10 @@ from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
 
 SAME_AGE = "give Temporal's server and all processes time zone data of the same age (the package tzdata)"
+ACCESS = (
+    "Everybody has to sign in again. Keys, members and invitations are those of the backup: revoke and remove once "
+    "more what was revoked and removed since."
+)
 AT_WORK = "Stop all workers first and wait 40 seconds: what they do cannot be told from what was under way then."
 
 
@@ -77,7 +81,7 @@ async def _settle(settings: Settings, client: Client, database: Database) -> Set
 
 def unknown(settled: Settled) -> list[str]:
     """Say what nobody can know after the database went back."""
-    lines = ["What was changed, run and charged since the backup is lost, and nobody can know what it was."]
+    lines = ["What was changed, run and charged since the backup is lost, and nobody can know what it was.", ACCESS]
     if settled.closed:
         lines.append(
             f"Runs that were under way: {settled.closed}. They are closed as errors; their calls may have been made."

@@ -14,21 +14,29 @@ import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.backups.archive import copy_database
+from heartbeat.domain.actors import NOWHERE
+from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets import private_files
 from heartbeat.secrets.key_file import read_key_file
 from heartbeat.secrets.passphrase import WrongPassphrase, open_keys, seal_keys
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns, many
+from heartbeat.store.tables.audit import AuditEntry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.users import User
+from heartbeat.store.users.passwords import new_reset, user_of_reset
+from heartbeat.store.users.sessions import SessionOwner, begin_session, open_session
 from tests.support.commands import Run as Command
 from tests.support.past_runs import a_run
 from tests.support.patience import PATIENCE
-from tests.support.seeds import a_bot, a_heartbeat, a_project
+from tests.support.people import a_member
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 from tests.support.small_disk import fill, small_disk
 
+ENTRY = columns(AuditEntry)
 PASSPHRASE = "correct horse battery"
 
 
@@ -81,9 +89,29 @@ def test_it_is_put_back(heartbeat: Command, data: Path, tmp_path: Path) -> None:
     assert read_key_file(other) == keys
     with opened(other) as database:
         [row] = database.read_now(rows, Heartbeat)
+        [*_, entry] = database.read_now(many, AuditEntry, select(ENTRY).order_by(ENTRY.c.number))
     assert row.restored_at is not None
+    assert (entry.actor_kind, entry.action) == ("shell", "project.restore")
     with closing(sqlite3.connect(other / "temporal.db")) as temporal:
         assert temporal.execute("SELECT name FROM sqlite_master").fetchall() == [("executions",)]
+
+
+def test_nobody_is_signed_in_who_was_signed_out_since(heartbeat: Command, data: Path, tmp_path: Path) -> None:
+    with opened(data) as database:
+        [project] = database.read_now(rows, Project)
+        database.write_now(a_member, project, "ada@example.com", "viewer", "Ada")
+        [ada] = database.read_now(rows, User)
+        owner = SessionOwner(user_id=ada.id, project_id=project.id)
+        token = database.write_now(begin_session, owner, NOWHERE, "", NOW)
+        assert database.read_now(open_session, token, NOW) is not None
+        link = database.write_now(new_reset, ada, NOW)
+    heartbeat("backup", str(tmp_path / "backup"), **settings(data))
+    restored = heartbeat("restore", str(tmp_path / "backup"), **settings(data))
+    assert "Everybody has to sign in again. Keys, members and invitations are those of the backup" in restored.out
+    with opened(data) as database:
+        assert database.read_now(open_session, token, NOW) is None
+        with pytest.raises(Forbidden):
+            database.read_now(user_of_reset, link, NOW)
 
 
 def test_it_takes_the_place_of_a_backup_and_of_no_other_file(heartbeat: Command, data: Path, tmp_path: Path) -> None:

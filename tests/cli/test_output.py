@@ -51,8 +51,8 @@ def test_a_replay_has_no_price_where_none_is_set(capsys: pytest.CaptureFixture[s
 
 
 def test_what_nobody_can_know_after_a_restore_is_counted() -> None:
-    assert len(unknown(Settled(0, 0, 0))) == 1
-    _, *lines = unknown(Settled(0, 2, 3))
+    assert len(unknown(Settled(0, 0, 0))) == 2
+    _, _, *lines = unknown(Settled(0, 2, 3))
     assert [line.partition(".")[0] for line in lines] == [
         "Runs that wait for a person: 2",
         "Messages that were on their way: 3",

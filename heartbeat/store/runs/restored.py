@@ -6,12 +6,15 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, or_, select, update
 
 from heartbeat.domain.failure_policy import RESTORED, Ending
+from heartbeat.store.audit.recording import record
 from heartbeat.store.database.rows import columns
+from heartbeat.store.projects.projects import projects
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run, Step
+from heartbeat.store.users.sign_in_links import sign_everybody_out
 
 RUN, STEP, APPROVAL, HEARTBEAT = columns(Run), columns(Step), columns(Approval), columns(Heartbeat)
 NOTIFICATION = columns(Notification)
@@ -41,8 +44,12 @@ class Settled:
 def settle_restored(connection: Connection, now: datetime) -> Settled:
     """Close the runs whose further course is lost, and note that the database went back. No worker may be at work.
 
-    A run that waits for a person goes on waiting: whoever is asked knows whether they have answered before.
+    A run that waits for a person goes on waiting: whoever is asked knows whether they have answered before. Everybody
+    signs in anew, for sessions are open again that were ended since.
     """
+    for project in projects(connection):
+        record(connection, project.id, "project.restore", project.uuid, project.name)
+    sign_everybody_out(connection)
     lost = list(connection.execute(of_running(select(RUN.c.uuid)).where(~WAITS_FOR_A_PERSON)).scalars())
     for run_uuid in lost:
         close_run(connection, run_uuid, UNKNOWN, now)

@@ -15,6 +15,7 @@ from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.projects import KEY, WORKS, digest
 from heartbeat.store.tables.projects import Project, SignInLink
 from heartbeat.store.users.sign_in import SignInKey, key_by_id
+from heartbeat.store.users.users import RESET, SESSION
 
 LINK = columns(SignInLink)
 LASTS = timedelta(minutes=10)
@@ -57,3 +58,9 @@ def use_link(connection: Connection, token: str, now: datetime) -> SignInKey | N
     mine = (LINK.c.hash == digest(token)) & (LINK.c.expires_at > now)
     key_id = connection.execute(delete(LINK).where(mine).returning(LINK.c.key_id)).scalar()
     return None if key_id is None else key_by_id(connection, key_id, now)
+
+
+def sign_everybody_out(connection: Connection) -> None:
+    """End every session, and every link that signs in or sets a password."""
+    for table in (SESSION, LINK, RESET):
+        connection.execute(delete(table))
