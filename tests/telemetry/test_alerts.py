@@ -1,6 +1,7 @@
 """Alerts and dashboard: of metrics that there are, in expressions that Prometheus reads, each with a page."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,7 +20,10 @@ ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 UNIT_TESTS = Path(__file__).with_name("alerts_test.yml")
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "heartbeat.json").read_text())
 PROMTOOL = shutil.which("promtool") or ""
-NEEDS_PROMTOOL = pytest.mark.skipif(not PROMTOOL, reason="promtool (Debian's package prometheus) is not installed")
+# In CI it has to be there.
+NEEDS_PROMTOOL = pytest.mark.skipif(
+    not PROMTOOL and "CI" not in os.environ, reason="promtool (Debian's package prometheus) is not installed"
+)
 
 
 def rules() -> list[dict[str, Any]]:
