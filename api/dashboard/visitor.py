@@ -90,11 +90,14 @@ class Visitor:
         permissions.use(frame.scopes)
         return frame, result
 
-    async def count_costly(self, request: Request) -> None:
-        """Count a read that costs much, where the plan limits those; raises `RateLimited`."""
-        access = await self.access()
-        if quotas := access.plan.costly_quotas():
-            await count(request.scope, self.stack, CountedRequest(quotas, access.project.id))
+    async def count_costly(self, request: Request, project: Project | None = None) -> None:
+        """Count a read that costs much, where the plan limits those; raises `RateLimited`.
+
+        `project` is the visitor's, if it was read already.
+        """
+        project = project or (await self.access()).project
+        if quotas := self.stack.settings.plan(project.plan).costly_quotas():
+            await count(request.scope, self.stack, CountedRequest(quotas, project.id))
 
     async def frame(self) -> Frame:
         """Read what stands around a page that shows nothing else of the store."""

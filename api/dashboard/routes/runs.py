@@ -55,7 +55,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
         return await _refused(visitor, form, problem)
     words = rows.wanted.runs.words
     if words:
-        await visitor.count_costly(request)
+        await visitor.count_costly(request, frame.project)
     # The words may stand anywhere in a text.
     page = await run_page(visitor.read, rows.wanted, RUNS_A_PAGE, WHOLE if words else STARTS)
     # A search reads much, and an older page has nothing new.
