@@ -7,8 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.session import token_of
 from api.dashboard.visitor import SignedOut
-from api.deps import Stack, stack_of
+from api.deps import Stack, stack_of, visit_of
+from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.acting import act_as
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.users.memberships import projects_of
 from heartbeat.store.users.sessions import OpenSession, choose_project, open_session
@@ -29,7 +31,7 @@ async def projects_page(request: Request) -> Response:
 async def choose(uuid: str, request: Request) -> Response:
     """Have the session open another of the person's projects."""
     stack = stack_of(request)
-    await stack.database.write(_choose, token_of(request), uuid, stack)
+    await stack.database.write(_choose, token_of(request), uuid, stack, visit_of(request))
     return RedirectResponse("/", 303)
 
 
@@ -43,10 +45,11 @@ def _projects(connection: Connection, token: str, stack: Stack) -> tuple[OpenSes
     return opened, projects_of(connection, opened.user.id)
 
 
-def _choose(connection: Connection, token: str, uuid: str, stack: Stack) -> None:
+def _choose(connection: Connection, token: str, uuid: str, stack: Stack, visit: Visit) -> None:
     opened, own = _projects(connection, token, stack)
     chosen = next((project for project in own if project.uuid == uuid), None)
     if chosen is None:
         raise NotFound("project", uuid[:64])
     if opened.user is not None:
+        act_as(connection, opened.user.actor(visit))
         choose_project(connection, opened.session.uuid, chosen.id)

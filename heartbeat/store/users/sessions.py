@@ -216,5 +216,7 @@ def renew_session(connection: Connection, session_uuid: str) -> str:
 
 
 def choose_project(connection: Connection, session_uuid: str, project_id: int) -> None:
-    """Have a person's session open another of their projects."""
-    connection.execute(update(SESSION).where(SESSION.c.uuid == session_uuid).values(project_id=project_id))
+    """Have a person's session open another of their projects, whose audit log says that they came."""
+    elsewhere = (SESSION.c.uuid == session_uuid) & SESSION.c.project_id.is_distinct_from(project_id)
+    if connection.execute(update(SESSION).where(elsewhere).values(project_id=project_id)).rowcount:
+        record(connection, project_id, "session.turn", session_uuid, actor_of(connection).words)

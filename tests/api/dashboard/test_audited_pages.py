@@ -134,7 +134,7 @@ NOT_RECORDED = {
     "POST /tools/{uuid}/test": "asks a server and stores nothing",
     "POST /notifications/targets/{uuid}/test": "sends a message and stores nothing",
     "POST /settings/display": "sets cookies",
-    "POST /projects/{uuid}": "has a session show another project of its person",
+    "POST /projects/{uuid}": "in test_people.py, for it takes two projects",
     "POST /tools/{uuid}/sign-in": "with a real issuer, in test_tool_sign_in.py: the sign-in itself",
     "POST /tools/{uuid}/invite": "with a real issuer, in test_tool_sign_in.py: the sign-in itself",
     "POST /oauth/connect": "with a real issuer, in test_tool_sign_in.py",

@@ -12,6 +12,7 @@ from api.dashboard.session import COOKIE
 from heartbeat.settings import Settings
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import MEMBERSHIP, USER, user_by_email
+from tests.support.audit_entries import recorded
 from tests.support.dashboard import Browser, MovedClock, Owner, an_owner, make
 from tests.support.html_pages import HtmlPage
 from tests.support.pending_rows import a_finding
@@ -190,6 +191,8 @@ async def test_a_person_turns_from_one_project_to_another(
     assert (await stranger.submit(f"/projects/{hidden.project.uuid}")).status_code == 404
     assert (await stranger.submit(f"/projects/{rival.project.uuid}")).headers["location"] == "/"
     assert "Rival" in await stranger.page("/")
+    came = (await recorded(owner.database, rival.project.id))[-1]
+    assert (came.action, came.actor_email, came.address) == ("session.turn", ADA, "127.0.0.1")
     assert (await stranger.get("/members")).status_code == 403
     await stranger.submit(f"/projects/{owner.project.uuid}")
     assert ADA in await stranger.page("/members")
