@@ -1,11 +1,11 @@
 """Targets: where messages go, and what became of each message."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, select, true, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.audit.recording import field_changes, record
@@ -188,23 +188,23 @@ def notifications(
 
     `equal` may hold the `status`, the event's `kind` and the public ids of the `target` and `heartbeat` to have.
     """
-    columns_of = {"status": NOTIFICATION.c.status, "kind": EVENT.c.kind}
-    public_ids = {"target": TARGET.c.uuid, "heartbeat": HEARTBEAT.c.uuid}
     # By bot, for that is what the index is of.
     bot, bot_id = access.named_bot, NOTIFICATION.c.bot_id
-    of_bots = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
-    which = of_bots & (NOTIFICATION.c.project_id == access.project.id)
-    for name, value in equal.items():
-        which &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
-    latest = NOTIFICATION.c.id.desc()
-    in_order = _LISTED.order_by(latest)
+    which = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
+    source: Any = NOTIFICATION
     if equal:
-        newest, total = in_order.where(which).limit(page.size).offset(page.offset), _count(connection, _SOURCE, which)
-    else:
-        # Found and counted in the index alone: there may be very many.
-        ids = select(NOTIFICATION.c.id).where(of_bots).order_by(latest).limit(page.size).offset(page.offset)
-        newest = in_order.where(NOTIFICATION.c.id.in_(ids.correlate(None)))
-        total = _count(connection, NOTIFICATION, of_bots)
+        which &= NOTIFICATION.c.project_id == access.project.id
+    if {"kind", "heartbeat"} & equal.keys():
+        source = NOTIFICATION.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
+        # An event's messages are of its bot: PostgreSQL would read all events.
+        which &= EVENT.c.bot_id == bot.id if bot else true()
+    for name, value in equal.items():
+        which &= _having(name, value)
+    latest = NOTIFICATION.c.id.desc()
+    # Found and counted without the rows around them: there may be very many.
+    ids = select(NOTIFICATION.c.id).select_from(source).where(which).order_by(latest)
+    newest = _LISTED.where(NOTIFICATION.c.id.in_(ids.limit(page.size).offset(page.offset).correlate(None)))
+    newest, total = newest.order_by(latest), _count(connection, source, which)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
     return rows, total
 
@@ -226,6 +226,21 @@ def last_errors(connection: Connection, access: Access) -> dict[int, str]:
         NOTIFICATION.c.id.in_(newest), NOTIFICATION.c.last_error.is_not(None)
     )
     return {row.target_id: row.last_error for row in connection.execute(errors)}
+
+
+def _having(name: str, value: Any) -> ColumnElement[bool]:
+    """Return what a filter asks of messages and their events: by public id of what is looked up first."""
+    conditions: dict[str, Callable[[], ColumnElement[bool]]] = {
+        "status": lambda: NOTIFICATION.c.status == value,
+        "kind": lambda: EVENT.c.kind == value,
+        "target": lambda: NOTIFICATION.c.target_id == _id_of(TARGET, value),
+        "heartbeat": lambda: EVENT.c.heartbeat_id == _id_of(HEARTBEAT, value),
+    }
+    return conditions[name]()
+
+
+def _id_of(table: Table, uuid: str) -> Any:
+    return select(table.c.id).where(table.c.uuid == as_public_id(uuid)).scalar_subquery()
 
 
 def _bots(project: Project) -> Any:
