@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from api.middleware.metrics import Metrics
@@ -30,13 +31,28 @@ def series_names(database: Database) -> set[str]:
     return parts | {_name(family) for family in families if family.type != "histogram"} | OF_SDK
 
 
+def series_labels(database: Database) -> dict[str, set[str]]:
+    """The labels that the series of each name have, but for Temporal's."""
+    samples = [sample for family in _families(database) for sample in family.samples]
+    labels = {sample.name: set(sample.labels) for sample in samples}
+    for registry in _registries(database):
+        for name, collector in registry._names_to_collectors.items():
+            if isinstance(collector, MetricWrapperBase):
+                bounds = {"le"} if name.endswith("_bucket") else set()
+                labels[name] = {*collector._labelnames, *bounds}
+    return labels
+
+
 PARTS = ("bucket", "count", "sum")
 
 
 def _families(database: Database) -> Iterator[Metric]:
-    registries: tuple[CollectorRegistry, ...] = (REGISTRY, Metrics(database).registry)
-    for registry in registries:
+    for registry in _registries(database):
         yield from registry.collect()
+
+
+def _registries(database: Database) -> tuple[CollectorRegistry, ...]:
+    return REGISTRY, Metrics(database).registry
 
 
 def _name(family: Metric) -> str:

@@ -13,13 +13,15 @@ import yaml
 
 from heartbeat.store.database.database import Database
 from tests.support.databases import ON_SQLITE
-from tests.support.exported_metrics import series_names
+from tests.support.exported_metrics import series_labels, series_names
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
-UNIT_TESTS = Path(__file__).with_name("alerts_test.yml")
+UNIT_TESTS = sorted((Path(__file__).parent / "alerts").glob("*_test.yml"))
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "heartbeat.json").read_text())
 PROMTOOL = shutil.which("promtool") or ""
+# Labels that it gives to what it scrapes.
+OF_PROMETHEUS = {"job", "instance"}
 # In CI it has to be there.
 NEEDS_PROMTOOL = pytest.mark.skipif(
     not PROMTOOL and "CI" not in os.environ, reason="promtool (Debian's package prometheus) is not installed"
@@ -34,6 +36,11 @@ def rules() -> list[dict[str, Any]]:
 def shown() -> list[str]:
     """The expressions of the dashboard."""
     return [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())]
+
+
+def unit_tests() -> list[dict[str, Any]]:
+    """What promtool is given: series, and the alerts they raise or do not."""
+    return [one for path in UNIT_TESTS for one in yaml.safe_load(path.read_text())["tests"]]
 
 
 def anchor(title: str) -> str:
@@ -55,6 +62,22 @@ async def test_what_is_asked_for_is_exported(database: Database) -> None:
     assert asked - series_names(database) == set()
 
 
+def test_each_alert_is_shown_to_be_raised_and_to_stay_silent() -> None:
+    shown = [case for one in unit_tests() for case in one["alert_rule_test"]]
+    alerts = {rule["alert"] for rule in rules()}
+    assert {case["alertname"] for case in shown if case.get("exp_alerts")} == alerts
+    assert {case["alertname"] for case in shown if not case.get("exp_alerts")} == alerts
+
+
+@ON_SQLITE
+async def test_what_raises_alerts_is_exported_with_these_labels(database: Database) -> None:
+    exported = {"up": OF_PROMETHEUS, **series_labels(database)}
+    for one in unit_tests():
+        for series in one["input_series"]:
+            name, labels = re.fullmatch(r"(\w+)\{(.*)\}", series["series"]).groups()
+            assert set(re.findall(r"(\w+)=", labels)) - OF_PROMETHEUS == exported[name] - OF_PROMETHEUS, name
+
+
 def test_panels_have_ids_and_places_of_their_own() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
@@ -67,7 +90,7 @@ def test_panels_have_ids_and_places_of_their_own() -> None:
 @NEEDS_PROMTOOL
 def test_prometheus_reads_the_alerts_and_raises_them_when_it_should() -> None:
     subprocess.run([PROMTOOL, "check", "rules", ALERTS], check=True, capture_output=True)
-    subprocess.run([PROMTOOL, "test", "rules", UNIT_TESTS.name], check=True, capture_output=True, cwd=UNIT_TESTS.parent)
+    subprocess.run([PROMTOOL, "test", "rules", *UNIT_TESTS], check=True, capture_output=True)
 
 
 @NEEDS_PROMTOOL
