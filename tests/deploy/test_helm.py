@@ -26,6 +26,11 @@ CLOUD_BY_KEY = {
     "secrets": {"existing": "heartbeat-secrets"},
     "workers": {"runs": {"autoscaling": {"enabled": True}}},
 }
+BY_TLS_ALONE = {
+    **LEAST,
+    "temporal": {"address": "temporal.example:7233", "tls": {"enabled": True}},
+    "workers": {"runs": {"autoscaling": {"enabled": True}}},
+}
 MUCH = {
     "image": {"repository": "registry.example/heartbeat", "tag": "9.9.9"},
     "imagePullSecrets": [{"name": "registry"}],
@@ -51,6 +56,12 @@ MUCH = {
     "drainSeconds": 120,
     "metrics": {"podMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
 }
+EACH = [
+    pytest.param(LEAST, id="least"),
+    pytest.param(CLOUD_BY_KEY, id="cloud"),
+    pytest.param(BY_TLS_ALONE, id="tls"),
+    pytest.param(MUCH, id="much"),
+]
 
 
 def rendered(values, name="hb"):
@@ -74,14 +85,14 @@ def container(manifest):
     return only
 
 
-@pytest.mark.parametrize("values", [LEAST, CLOUD_BY_KEY, MUCH], ids=["least", "cloud", "much"])
+@pytest.mark.parametrize("values", EACH)
 def test_helm_lint_finds_nothing(values):
     messages = helm.chart.lint(str(CHART), values, strict=True)["messages"]
     assert [message for message in messages if "icon is recommended" not in message["error"]] == []
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("values", [LEAST, CLOUD_BY_KEY, MUCH], ids=["least", "cloud", "much"])
+@pytest.mark.parametrize("values", EACH)
 def test_kubernetes_takes_every_manifest(values, version):
     manifests = rendered(values)
     checked = [manifest for (kind, _), manifest in manifests.items() if kind not in OF_OPERATORS]
@@ -187,6 +198,29 @@ def test_keda_scales_by_the_queues_of_the_roles():
 def test_keda_has_the_api_key_of_temporal_cloud():
     [parameter] = rendered(CLOUD_BY_KEY)["TriggerAuthentication", "hb-heartbeat-temporal"]["spec"]["secretTargetRef"]
     assert parameter == {"parameter": "apiKey", "name": "heartbeat-secrets", "key": "TEMPORAL_API_KEY"}
+
+
+def test_keda_has_a_key_that_nobody_reads_for_tls_alone():
+    """Without certificate and key its scaler speaks no TLS."""
+    manifests = rendered(BY_TLS_ALONE)
+    [trigger] = manifests["ScaledObject", "hb-heartbeat-worker-runs"]["spec"]["triggers"]
+    authentication = manifests["TriggerAuthentication", trigger["authenticationRef"]["name"]]
+    [parameter] = authentication["spec"]["secretTargetRef"]
+    assert parameter["parameter"] == "apiKey"
+    assert manifests["Secret", parameter["name"]]["stringData"][parameter["key"]]
+
+
+def test_keda_has_certificate_and_key_where_heartbeat_has_both():
+    temporal = {**MUCH["temporal"], "apiKey": True}
+    authentication = rendered({**MUCH, "temporal": temporal})["TriggerAuthentication", "hb-heartbeat-temporal"]
+    parameters = {entry["parameter"] for entry in authentication["spec"]["secretTargetRef"]}
+    assert parameters == {"apiKey", "ca", "cert", "key"}
+
+
+@pytest.mark.parametrize("values", [CLOUD_BY_KEY, BY_TLS_ALONE], ids=["cloud", "tls"])
+def test_nothing_of_keda_is_there_without_scaling(values):
+    kinds = {kind for kind, _ in rendered({**values, "workers": {}})}
+    assert kinds & OF_OPERATORS == set()
 
 
 @pytest.mark.parametrize(
