@@ -10,6 +10,7 @@ from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import exactly_one, first, many
 from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.open_invitations import withdraw_made_by
 from heartbeat.store.projects.projects import KEY, NOW, WORKS, KeyRights, NewKey, create_key
 from heartbeat.store.tables.projects import ApiKey, Project
 
@@ -57,9 +58,15 @@ def named_key(connection: Connection, project: Project, key_uuid: str) -> ApiKey
 
 
 def revoke_key(connection: Connection, project: Project, key_uuid: str, now: datetime) -> ApiKey:
-    """Make a key useless from now on; revoking twice is a success. Raises `NotFound`."""
+    """Make a key useless from now on, and the invitations that were made with it; revoking twice is a success.
+
+    Raises `NotFound`.
+    """
     key = named_key(connection, project, key_uuid)
-    return key if key.revoked_at else _changed(connection, key, "key.revoke", revoked_at=now)
+    if key.revoked_at:
+        return key
+    withdraw_made_by(connection, key.uuid, project.id)
+    return _changed(connection, key, "key.revoke", revoked_at=now)
 
 
 def rotate_key(

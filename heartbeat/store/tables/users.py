@@ -57,7 +57,7 @@ class Membership(SQLModel, table=True):
 class ProjectInvitation(SQLModel, table=True):
     """A link that makes whoever opens it a member, as its SHA-256: for one e-mail address, one use, and a week.
 
-    `invited_by_id` is the id of whoever made it; with a person's being an admin it ends, too.
+    `invited_by_id` is the id of whoever made it; with a person's being an admin it ends, too, and with its key.
     """
 
     __tablename__ = "invitation"

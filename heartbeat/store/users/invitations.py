@@ -16,11 +16,11 @@ from heartbeat.store.audit.recording import record
 from heartbeat.store.database.acting import actor_of
 from heartbeat.store.database.rows import exactly_one, joined, many
 from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.open_invitations import INVITATION, UNUSED, is_open
 from heartbeat.store.projects.projects import PROJECT, digest
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import ProjectInvitation, User
 from heartbeat.store.users.memberships import is_member, set_member
-from heartbeat.store.users.open_invitations import INVITATION, UNUSED, is_open
 from heartbeat.store.users.passwords import set_password
 from heartbeat.store.users.users import act_as_user, create_user, user_by_email
 

@@ -11,10 +11,10 @@ from heartbeat.store.audit.recording import record
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import all_joined, insert, joined, many
 from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.open_invitations import withdraw_made_by
 from heartbeat.store.projects.projects import PROJECT, lock_project
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
-from heartbeat.store.users.open_invitations import withdraw_made_by
 from heartbeat.store.users.users import (
     MEMBERSHIP,
     NO_CREDENTIALS,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from heartbeat.domain.openid_claims import OpenIdPerson
 from heartbeat.store.database.rows import many
+from heartbeat.store.projects.open_invitations import INVITATION, is_open
 from heartbeat.store.projects.projects import PROJECT
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, ProjectInvitation, User
@@ -23,7 +24,6 @@ from heartbeat.store.users.memberships import (
     remove_member,
     set_member,
 )
-from heartbeat.store.users.open_invitations import INVITATION, is_open
 from heartbeat.store.users.passwords import hand_to_issuer
 from heartbeat.store.users.users import (
     IDENTITY,

@@ -116,6 +116,15 @@ def _somebody(email: str) -> dict[str, object]:
     return {"uuid": "usr_2", "email": email, "name": "Bob", "created_at": datetime.now(UTC)}
 
 
+async def test_an_invitation_ends_with_the_key_that_it_was_made_with(owner: Owner, stranger: Browser) -> None:
+    made = await owner.browser.submit("/members", email=ADA, role="admin")
+    [token] = re.findall(r"/join\?token=([\w-]+)<", made.text)
+    await owner.browser.submit(f"/keys/{owner.key_uuid}/revoke")
+    assert (await stranger.submit("/join", token=token, name="Ada", password=PASSWORD)).status_code == 403
+    withdrawn, _ = (await recorded(owner.database, owner.project.id))[-2:]
+    assert (withdrawn.action, withdrawn.object_name) == ("invitation.withdraw", ADA)
+
+
 async def test_an_admin_invites_gives_roles_and_removes(owner: Owner, stranger: Browser) -> None:
     made = await owner.browser.submit("/members", email=ADA, role="viewer")
     [token] = re.findall(r"/join\?token=([\w-]+)<", made.text)

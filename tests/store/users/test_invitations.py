@@ -10,10 +10,10 @@ from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
+from heartbeat.store.projects.open_invitations import INVITATION
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import invitations, memberships, passwords, sessions, users
-from heartbeat.store.users.open_invitations import INVITATION
 from tests.support.seeds import NOW, a_project
 
 VISIT = Visit("::1", "")

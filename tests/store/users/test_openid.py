@@ -11,11 +11,11 @@ from heartbeat.domain.openid_claims import OpenIdPerson
 from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import many
+from heartbeat.store.projects.open_invitations import INVITATION
 from heartbeat.store.tables.audit import AuditEntry
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
 from heartbeat.store.users import memberships, sessions, users
-from heartbeat.store.users.open_invitations import INVITATION
 from heartbeat.store.users.openid import admit
 from heartbeat.store.users.users import MEMBERSHIP, USER
 from tests.support.seeds import NOW, a_project
