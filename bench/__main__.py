@@ -42,7 +42,8 @@ from bench.running_stack import RunningStack, running_stack
 from heartbeat.temporal.process import leave
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-# In this order: the idle memory can only be measured before the processes have done anything.
+# In this order: the idle memory can only be measured before the processes have done anything, and the last one leaves
+# a queue behind.
 ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "memory": memory.measure,
     "reads": reads.measure,
@@ -68,6 +69,7 @@ NAMES = [*ALONE, *ON_THE_STACK]
 # Too long for each time: taken when they are named.
 LONG: dict[str, Callable[[], Awaitable[Result]]] = {
     "large_herd": large_herd.measure,
+    "fairness_postgres": fairness.measure_postgres,
     "soak": soak.measure,
 }
 

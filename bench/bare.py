@@ -1,6 +1,7 @@
 """What runs are measured against: Temporal workflows of one activity, and of three, that do nothing."""
 
 from datetime import timedelta
+from time import time
 
 from temporalio import activity, workflow
 
@@ -10,6 +11,20 @@ QUEUE = "bare"
 @activity.defn
 async def nothing(number: int) -> int:
     return number
+
+
+@activity.defn
+async def clock() -> float:
+    return time()
+
+
+@workflow.defn
+class Beginning:
+    """It tells when it began, by a local activity, as a run's first one is."""
+
+    @workflow.run
+    async def run(self) -> float:
+        return await workflow.execute_local_activity(clock, start_to_close_timeout=timedelta(seconds=30))
 
 
 @workflow.defn

@@ -9,14 +9,18 @@ import sys
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from bench.bare import QUEUE, Bare, Three, nothing
+from bench.bare import QUEUE, Bare, Beginning, Three, clock, nothing
 from worker import NO_SANDBOX
 
 
 async def main(address: str) -> None:
     client = await Client.connect(address)
     async with Worker(
-        client, task_queue=QUEUE, workflows=[Bare, Three], activities=[nothing], workflow_runner=NO_SANDBOX
+        client,
+        task_queue=QUEUE,
+        workflows=[Bare, Beginning, Three],
+        activities=[clock, nothing],
+        workflow_runner=NO_SANDBOX,
     ):
         await asyncio.Event().wait()
 

@@ -1,19 +1,26 @@
-"""A few runs of one project while many of another are queued, with two workers: how long theirs take to begin.
+"""Runs of one project while many of another are queued, with two workers: how long theirs take to begin.
 
-`FAIRNESS_RUNS=5000 python -m bench fairness` queues five thousand.
+One at a time, beside a bare workflow that has a queue and a worker to itself: what that takes longer is the machine's
+doing, and no queue's. And ten at once. `FAIRNESS_RUNS=5000 python -m bench fairness` queues five thousand.
 """
 
 import asyncio
 import os
+import tempfile
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from time import time
 
 from sqlalchemy import Connection, func, select
 from temporalio.client import Client
 
+from bench.bare import QUEUE, Beginning
 from bench.goals import Result, rounded
 from bench.processes import PYTHON, running
 from bench.quantiles import quantile
-from bench.running_stack import RunningStack, variables
+from bench.running_stack import RunningStack, running_stack, variables
+from bench.scale import empty_postgres
 from bench.tenant import Tenant, seed
 from heartbeat.domain.ids import new_id
 from heartbeat.store.database.rows import columns
@@ -22,63 +29,116 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 
 RUN = columns(Run)
-QUEUED = int(os.environ.get("FAIRNESS_RUNS", "1000"))
-FEW, AT_ONCE = 20, 50
-PAUSE_SECONDS = 0.25
+QUEUED = int(os.environ.get("FAIRNESS_RUNS", "2000"))
+# Runs that come one at a time, and so many times ten at once.
+FEW, TEN, TIMES = 40, 10, 4
+AT_ONCE = 50
+PAUSE_SECONDS = 0.1
+
+
+@dataclass
+class Waited:
+    """The seconds until each began, and of how many of the others the run of one began first."""
+
+    bare: list[float] = field(default_factory=list)
+    one: list[float] = field(default_factory=list)
+    ten: list[float] = field(default_factory=list)
+    overtaken: list[float] = field(default_factory=list)
+
+    @property
+    def raw(self) -> dict[str, list[float]]:
+        return {name: [*map(rounded, taken)] for name, taken in vars(self).items()}
 
 
 async def measure(stack: RunningStack) -> Result:
-    """Measure the few alone, and then again in front of the flood."""
-    client, small = await stack.client(), await stack.database.write(seed, 1, "Small {}.")
+    """Measure the few alone, and then again in front of the many. What is queued then is left there."""
+    client, small = await stack.client(), await stack.database.write(seed, TEN, "Small {}.")
     with running([*PYTHON, "worker"], stack.home / "worker2.log", variables(stack.settings)):
-        idle, _ = await _few(stack, client, small)
-        await _flood(stack, client)
-        loaded, overtaken = await _few(stack, client, small)
-        left = QUEUED - await stack.database.read(_begun, stack.tenant.project.id)
-        assert left > 0, "the queue was empty before the few had begun: queue more (FAIRNESS_RUNS)"
-        await _until_over(stack)
-    result = Result(
-        raw={
-            "queued": QUEUED,
-            "left_when_the_few_had_begun": left,
-            "idle_seconds": [rounded(one) for one in idle],
-            "loaded_seconds": [rounded(one) for one in loaded],
-        }
-    )
-    ratio = quantile(loaded, 0.95) / quantile(idle, 0.95)
-    result.at_most(f"a few runs beside {QUEUED} queued ones: p95 until they begin / idle", ratio, 2)
-    result.at_most("the same: runs of the other project that began while one of them waited, p95", overtaken, 50)
+        await _at_once(stack, client, small)
+        idle = await _few(stack, client, small)
+        await _queue_many(stack, client)
+        first, began = await _begun(stack), time()
+        loaded = await _few(stack, client, small)
+        then = await _begun(stack)
+        assert then < QUEUED, "the queue was empty before the few had begun: queue more (FAIRNESS_RUNS)"
+        rate = (then - first) / (time() - began)
+    result = Result(raw={"queued": QUEUED, "left": QUEUED - then, "of_the_many_a_second": rounded(rate)})
+    result.raw |= {"idle_seconds": idle.raw, "loaded_seconds": loaded.raw, "load": os.getloadavg()}
+    _tell(result, idle, loaded)
     return result
 
 
-async def _few(stack: RunningStack, client: Client, small: Tenant) -> tuple[list[float], float]:
-    """The seconds that each run took to begin, and how many others began meanwhile (p95)."""
-    taken, overtaken = [], []
-    for _ in range(FEW):
-        asked, log = datetime.now(UTC), new_id("log")
-        handle = await start_manual_run(client, stack.settings, _row(small, 0), log)
-        assert (await handle.result()).status == "success"
-        begun, others = await stack.database.read(_waited, log, asked)
-        taken.append(begun)
-        overtaken.append(float(others))
+async def measure_postgres() -> Result:
+    """Measure it where the store is PostgreSQL."""
+    with (
+        tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home,
+        empty_postgres(Path(home)) as [url, _],
+        running_stack(database_url=url) as stack,
+    ):
+        await stack.create_schedules()
+        return await measure(stack)
+
+
+def _tell(result: Result, idle: Waited, loaded: Waited) -> None:
+    ratios = {
+        f"{name}, {share} / idle": quantile(getattr(loaded, name), at) / quantile(getattr(idle, name), at)
+        for name in ("bare", "one", "ten")
+        for share, at in (("p50", 0.5), ("p95", 0.95))
+    }
+    result.raw["ratios"] = {name: rounded(ratio) for name, ratio in ratios.items()}
+    beside = f"beside {QUEUED} queued ones"
+    result.at_most(f"ten runs at once {beside}: p95 until they begin / idle", ratios["ten, p95 / idle"], 2)
+    result.at_most(f"a run {beside}: p95 until it begins / idle", ratios["one, p95 / idle"], 2)
+    for share, at in (("p50", 0.5), ("p95", 0.95)):
+        of_bare = quantile(loaded.one, at) / quantile(loaded.bare, at)
+        name = f"a run {beside}: {share} until it begins / of a bare workflow with a queue and a worker to itself"
+        result.at_most(name, of_bare, 2)
+    overtaken = quantile(loaded.overtaken, 0.95)
+    result.at_most(f"a run {beside}: runs of the other project that began while it waited, p95", overtaken, 12)
+
+
+async def _few(stack: RunningStack, client: Client, small: Tenant) -> Waited:
+    waited = Waited()
+    for number in range(FEW):
+        waited.bare.append(await _bare(client))
+        taken, others = await _one(stack, client, _row(small, number))
+        waited.one.append(taken)
+        waited.overtaken.append(others)
         await asyncio.sleep(PAUSE_SECONDS)
-    return taken, quantile(overtaken, 0.95)
+    for _ in range(TIMES):
+        waited.ten += await _at_once(stack, client, small)
+        await asyncio.sleep(PAUSE_SECONDS)
+    return waited
 
 
-async def _flood(stack: RunningStack, client: Client) -> None:
-    """Queue the many."""
+async def _bare(client: Client) -> float:
+    asked = time()
+    return await client.execute_workflow(Beginning.run, id=new_id("bare"), task_queue=QUEUE) - asked
+
+
+async def _at_once(stack: RunningStack, client: Client, small: Tenant) -> list[float]:
+    runs = (_one(stack, client, _row(small, number)) for number in range(TEN))
+    return [taken for taken, _ in await asyncio.gather(*runs)]
+
+
+async def _one(stack: RunningStack, client: Client, row: ScheduledRow) -> tuple[float, float]:
+    """How long a run took to begin, and how many of the others began meanwhile. It has ended then."""
+    asked, log = datetime.now(UTC), new_id("log")
+    handle = await start_manual_run(client, stack.settings, row, log)
+    assert (await handle.result()).status == "success"
+    return await stack.database.read(_waited, log, asked)
+
+
+def _waited(connection: Connection, log: str, asked: datetime) -> tuple[float, float]:
+    began = connection.execute(select(RUN.c.started_at, RUN.c.id).where(RUN.c.uuid == log)).one()
+    others = select(func.count()).where(RUN.c.uuid.startswith("flood"), RUN.c.started_at >= asked, RUN.c.id < began.id)
+    return (began.started_at - asked).total_seconds(), float(connection.execute(others).scalar_one())
+
+
+async def _queue_many(stack: RunningStack, client: Client) -> None:
     for start in range(0, QUEUED, AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, QUEUED))
-        await asyncio.gather(*(_start(stack, client, number) for number in numbers))
-
-
-async def _until_over(stack: RunningStack) -> None:
-    while await stack.database.read(_ended, stack.tenant.project.id) < QUEUED:  # noqa: ASYNC110 - of another process
-        await asyncio.sleep(0.2)
-
-
-async def _start(stack: RunningStack, client: Client, number: int) -> None:
-    await start_manual_run(client, stack.settings, _row(stack.tenant, number), new_id("flood"))
+        rows = [_row(stack.tenant, number) for number in range(start, min(start + AT_ONCE, QUEUED))]
+        await asyncio.gather(*(start_manual_run(client, stack.settings, row, new_id("flood")) for row in rows))
 
 
 def _row(tenant: Tenant, number: int) -> ScheduledRow:
@@ -86,17 +146,10 @@ def _row(tenant: Tenant, number: int) -> ScheduledRow:
     return ScheduledRow(heartbeat, tenant.bot.name, tenant.project.plan)
 
 
-def _waited(connection: Connection, log: str, asked: datetime) -> tuple[float, int]:
-    began = connection.execute(select(RUN.c.started_at, RUN.c.id).where(RUN.c.uuid == log)).one()
-    others = select(func.count()).where(RUN.c.uuid.startswith("flood"), RUN.c.started_at >= asked, RUN.c.id < began.id)
-    return (began.started_at - asked).total_seconds(), connection.execute(others).scalar_one()
+async def _begun(stack: RunningStack) -> int:
+    """How many of the many have begun."""
+    return await stack.database.read(_count)
 
 
-def _begun(connection: Connection, project_id: int) -> int:
-    flood = RUN.c.project_id == project_id, RUN.c.uuid.startswith("flood")
-    return connection.execute(select(func.count()).where(*flood)).scalar_one()
-
-
-def _ended(connection: Connection, project_id: int) -> int:
-    flood = RUN.c.project_id == project_id, RUN.c.uuid.startswith("flood")
-    return connection.execute(select(func.count()).where(*flood, RUN.c.status != "running")).scalar_one()
+def _count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).where(RUN.c.uuid.startswith("flood"))).scalar_one()
