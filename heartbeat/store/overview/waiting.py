@@ -25,6 +25,7 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import all_joined, built, columns, first
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
+from heartbeat.store.overview.newest import LIMIT, of_each_bot
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
@@ -44,6 +45,8 @@ _AROUND = [
     func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START),
 ]
 
+# How an approval ends that does not lapse unseen.
+DECIDED = ("approved", "denied", "expired")
 _BOTS = select(BOT.c.id).where(BOT.c.project_id == bindparam("project"), BOT.c.deleted_at.is_(None))
 _PENDING = (APPROVAL.c.state == "pending") & (APPROVAL.c.expires_at > bindparam("now"))
 _OPEN = FINDING.c.state == "open"
@@ -58,14 +61,26 @@ WAITING_APPROVALS = APPROVALS.where(APPROVAL.c.bot_id.in_(_BOTS), _PENDING).orde
     APPROVAL.c.expires_at, APPROVAL.c.id
 )
 # The ids come first, from the index alone: of old ones there may be very many.
-_OLD = union_all(
-    select(APPROVAL.c.id).where(APPROVAL.c.bot_id.in_(_BOTS), APPROVAL.c.state != "pending"),
-    select(APPROVAL.c.id).where(
-        APPROVAL.c.bot_id.in_(_BOTS), APPROVAL.c.state == "pending", APPROVAL.c.expires_at <= bindparam("now")
-    ),
-).subquery()
-_NEWEST_OLD = select(_OLD.c.id).order_by(_OLD.c.id.desc()).limit(bindparam("limit"))
-OLD_APPROVALS = APPROVALS.where(APPROVAL.c.id.in_(_NEWEST_OLD)).order_by(APPROVAL.c.id.desc())
+_LAPSED = select(APPROVAL.c.id).where(
+    APPROVAL.c.bot_id.in_(_BOTS), APPROVAL.c.state == "pending", APPROVAL.c.expires_at <= bindparam("now")
+)
+
+
+def _newest_in(state: str) -> Mapping[str, Select[Any]]:
+    def newest(bot_id: ColumnElement[int]) -> Select[Any]:
+        ids = select(APPROVAL.c.id).where(APPROVAL.c.bot_id == bot_id, APPROVAL.c.state == state)
+        return ids.order_by(APPROVAL.c.id.desc()).limit(LIMIT)
+
+    return of_each_bot(_BOTS, APPROVAL, ("id",), newest)
+
+
+def _old_approvals(dialect: str) -> Select[Any]:
+    old = union_all(*(_newest_in(state)[dialect] for state in DECIDED), _LAPSED).subquery()
+    newest = select(old.c.id).order_by(old.c.id.desc()).limit(LIMIT)
+    return APPROVALS.where(APPROVAL.c.id.in_(newest)).order_by(APPROVAL.c.id.desc())
+
+
+OLD_APPROVALS = {dialect: _old_approvals(dialect) for dialect in ("sqlite", "postgresql")}
 OF_RUN = APPROVALS.where(APPROVAL.c.run_id == bindparam("run")).order_by(APPROVAL.c.step)
 OF_HEARTBEAT = APPROVALS.where(
     APPROVAL.c.bot_id == bindparam("bot"), APPROVAL.c.heartbeat_id == bindparam("heartbeat"), _PENDING
@@ -93,7 +108,22 @@ def _first(which: ColumnElement[bool], index: str, *order: Any) -> Select[Any]:
 
 
 OPEN_FINDINGS = FINDINGS.where(FINDING.c.id.in_(_first(_IS_OPEN, "ix_finding_open", *_WORST))).order_by(*_WORST)
-OTHER_FINDINGS = FINDINGS.where(FINDING.c.id.in_(_first(_IS_PAST, "ix_finding_past", *_LATE))).order_by(*_LATE)
+
+
+def _newest_past(bot_id: ColumnElement[int]) -> Select[Any]:
+    ids = select(FINDING.c.id).with_hint(FINDING, "INDEXED BY ix_finding_past", "sqlite")
+    return ids.where(FINDING.c.bot_id == bot_id, _IS_PAST).order_by(*_LATE).limit(LIMIT)
+
+
+def _other_findings(past: Select[Any]) -> Select[Any]:
+    newest = past.order_by(*(column.desc() for column in reversed(past.selected_columns))).limit(LIMIT).subquery()
+    return FINDINGS.where(FINDING.c.id.in_(select(newest.c.id))).order_by(*_LATE)
+
+
+OTHER_FINDINGS = {
+    dialect: _other_findings(past)
+    for dialect, past in of_each_bot(_BOTS, FINDING, ("id", "last_seen_at"), _newest_past).items()
+}
 OPEN_OF_HEARTBEAT = FINDINGS.where(FINDING.c.heartbeat_id == bindparam("heartbeat"), _OPEN).order_by(_SEVERITY, *_LATE)
 
 
@@ -168,7 +198,9 @@ def waiting_approvals(connection: Connection, project: Project, now: datetime, l
 
 def old_approvals(connection: Connection, project: Project, now: datetime, limit: int) -> list[PendingApproval]:
     """List the approvals that were decided or expired, newest first."""
-    return _approvals(connection, OLD_APPROVALS, {"project": project.id, "now": now, "limit": limit})
+    return _approvals(
+        connection, OLD_APPROVALS[connection.dialect.name], {"project": project.id, "now": now, "limit": limit}
+    )
 
 
 def approvals_of_run(connection: Connection, run: Run) -> list[PendingApproval]:
@@ -190,7 +222,7 @@ def open_findings(connection: Connection, project: Project, page: Page) -> list[
 
 def other_findings(connection: Connection, project: Project, limit: int) -> list[OpenFindingRow]:
     """List the findings that are acknowledged, snoozed or resolved, last seen first."""
-    return _findings(connection, OTHER_FINDINGS, {"project": project.id, "limit": limit, "offset": 0})
+    return _findings(connection, OTHER_FINDINGS[connection.dialect.name], {"project": project.id, "limit": limit})
 
 
 def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, limit: int) -> list[OpenFindingRow]:
