@@ -19,9 +19,11 @@ def ollama_models(settings: Settings) -> list[str]:
     # Most APIs never look for one, and it weighs some megabytes.
     import httpx2
 
+    from heartbeat.egress.client import system_tls
+
     url = f"{settings.ollama_base_url.rstrip('/').removesuffix('/v1')}/api/tags"
     try:
-        with httpx2.Client(timeout=SECONDS, trust_env=False) as client:
+        with httpx2.Client(timeout=SECONDS, trust_env=False, verify=system_tls()) as client:
             return _names(client.get(url).json())
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return []

@@ -19,19 +19,8 @@ from tests.support.machine_clock import move_clock
 from tests.support.patience import PATIENCE
 
 COMMAND = "heartbeat.cli.main"
-COMMANDS = (
-    *("audit", "backup", "database", "doctor", "export", "holds", "keys", "ledger", "preview", "projects", "reconcile"),
-    *("rehearse", "replay_view", "secrets", "tools", "users"),
-)
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        *("worker", "pydantic_ai.models.openai", "pydantic_ai.providers.openai", "api.__main__"),
-        # A command imports what it needs when it is called.
-        *(COMMAND, *(f"heartbeat.cli.{name}" for name in COMMANDS), "heartbeat.up.command"),
-        "heartbeat.agents.tools.mcp.authorization.sign_in",
-    ]
-)
+FORKS.set_forkserver_preload(["tests.support.preloaded"])
 
 
 def start(module: str, *arguments: str, output: Path, **variables: str) -> BaseProcess:
