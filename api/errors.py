@@ -11,6 +11,7 @@ from heartbeat.domain.errors import Detail, InvalidMany, ProductError, Unavailab
 
 log = logging.getLogger(__name__)
 
+A_TIME = "must be a time with its offset, such as 2026-11-30T09:00:00Z"
 MESSAGES = {
     "missing": "is required",
     "string_type": "must be a string",
@@ -20,6 +21,10 @@ MESSAGES = {
     "int_parsing_size": "is too large",
     "int_from_float": "must be a whole number",
     "finite_number": "must be a whole number",
+    "datetime_type": A_TIME,
+    "datetime_parsing": A_TIME,
+    "datetime_from_date_parsing": A_TIME,
+    "timezone_aware": A_TIME,
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
     "greater_than_equal": "must be at least {ge}",
