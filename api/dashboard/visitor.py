@@ -12,7 +12,7 @@ from api.dashboard import permissions
 from api.dashboard.chosen_project import require_shown_project
 from api.dashboard.session import token_of
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack, count, named, needed_scope, stack_of, visit_of
+from api.deps import AccessQuery, Stack, count, header_of, named, needed_scope, operation_of, stack_of, visit_of
 from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.scopes import Scope
@@ -28,6 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 OwnQuery = Callable[Concatenate[Connection, sessions.OpenSession, P], T]
 
+# With what a page looks for news of itself, and what it follows.
+BY_ITSELF, FOLLOWED = b"x-heartbeat-refresh", {"GET /runs/{uuid}/events"}
 NO_PROJECT = "You are not a member of this project any more. Ask one of its admins to invite you."
 
 
@@ -62,11 +64,13 @@ class Frame:
 class Visitor:
     """A person with a session, known by its token; `needs` is the scope that the page or the button needs.
 
+    What a page asks for by itself, while perhaps nobody sits there, is no use of the session: `by_itself`.
     Each read or write authorizes the visitor first, in the same transaction. All raise `SignedOut` and `Forbidden`.
     """
 
-    def __init__(self, stack: Stack, token: str, visit: Visit, needs: Scope | None) -> None:
+    def __init__(self, stack: Stack, token: str, visit: Visit, needs: Scope | None, by_itself: bool) -> None:
         self.stack = stack
+        self._by_itself = by_itself
         self._visit = visit
         self._needs = needs
         # The public ids of the session and of the key or the person that it was begun by, once it was authorized.
@@ -161,7 +165,7 @@ class Visitor:
             self.key_uuid = key.uuid
             self.stack.key_uses.note(key, self._visit.address)
         self.user_uuid = opened.user.uuid if opened.user else ""
-        if now - session.last_used_at >= sessions.EVERY:
+        if now - session.last_used_at >= sessions.EVERY and not self._by_itself:
             self.stack.database.write_later(sessions.write_use, session, now)
         return opened
 
@@ -173,7 +177,8 @@ def _access(connection: Connection, access: Access) -> Access:
 async def visitor(request: Request) -> Visitor:
     """Return who asks for a page; who presses a button is authorized before anything of the form is looked at."""
     needs = needed_scope(request)
-    person = Visitor(stack_of(request), token_of(request), visit_of(request), needs)
+    by_itself = bool(header_of(request, BY_ITSELF)) or operation_of(request) in FOLLOWED
+    person = Visitor(stack_of(request), token_of(request), visit_of(request), needs, by_itself)
     if request.method == "POST" and needs is not None:
         access = await person.access()
         await require_shown_project(request, access)

@@ -11,7 +11,7 @@ async function refresh() {
   if (document.hidden || !getSelection().isCollapsed) return;
   const mine = ++latest;
   try {
-    const answer = await fetch(address, { cache: "no-store" });
+    const answer = await fetch(address, { cache: "no-store", headers: { "X-Heartbeat-Refresh": "1" } });
     if (answer.redirected || answer.status === 404) return location.reload();
     if (!answer.ok) throw new Error(answer.statusText);
     const text = await answer.text();

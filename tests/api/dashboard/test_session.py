@@ -7,7 +7,7 @@ from html import escape, unescape
 from http.cookies import SimpleCookie
 from itertools import product
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from api.dashboard.forms import MAX_FIELDS
 from api.dashboard.session import COOKIE
@@ -20,6 +20,7 @@ from heartbeat.store.users import sessions
 from heartbeat.store.users.sign_in import key_by_secret
 from heartbeat.store.users.users import SESSION
 from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing, rows_of
+from tests.support.patience import until
 from tests.support.seeds import NOW, a_project
 
 PAGES = [
@@ -211,6 +212,21 @@ def test_a_session_ends_by_itself(database: Database) -> None:
     assert len(used) == 3
     assert is_open(NOW + sessions.LASTS - moment)
     assert not is_open(NOW + sessions.LASTS)
+
+
+async def test_a_page_that_looks_for_news_by_itself_is_no_use(owner: Owner) -> None:
+    long_ago = datetime.now(UTC) - 2 * sessions.EVERY
+
+    def last_use(connection: Connection) -> datetime:
+        at: datetime = connection.execute(select(SESSION.c.last_used_at)).scalar_one()
+        return at
+
+    await owner.database.write(lambda c: c.execute(update(SESSION).values(last_used_at=long_ago)))
+    for _ in range(3):
+        assert (await owner.browser.get("/", headers={"x-heartbeat-refresh": "1"})).status_code == 200
+    assert await owner.database.write(last_use) == long_ago
+    await owner.browser.page("/")
+    await until(lambda: owner.database.read_now(last_use) > long_ago)
 
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
