@@ -41,7 +41,7 @@ coverage: setup ## Run the suite, print which lines and branches no test reaches
 	@$(BIN)/coverage report
 	@$(BIN)/python .ci/coverage.py
 
-test-faults: setup ## Kill and stop the processes under load by a plan that HEARTBEAT_FAULTS_SEED makes; writes tests/faults/report.json (fifteen minutes).
+test-faults: setup ## Kill and stop the processes under load by a plan that HEARTBEAT_FAULTS_SEED makes; writes tests/faults/report.json (half an hour).
 	@HEARTBEAT_FAULTS_RECORD=1 $(BIN)/pytest -q -s -m outage tests/faults $(ARGS)
 	@$(BIN)/python -m tests.faults.publish
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.faults.effects import gone, has_clock, is_full, stands_still
+from tests.faults.effects import gone, has_clock, is_full, stand_still
 from tests.faults.links import FAULTS
 from tests.faults.plan import CLOCK, FULL_DISK, Fault
 from tests.faults.stack import Stack
@@ -51,6 +51,7 @@ class Happening:
             stack.links.break_(fault.parts[0], fault.kind)
         elif fault.kind == "stop":
             stack.signal(fault.parts[0], signal.SIGSTOP)
+            self.had_effect["stop"] += stand_still(stack.parts[fault.parts[0]].pids)
         elif fault.kind == CLOCK:
             stack.step(fault.parts[0], fault.by)
             self._unseen.append(fault)
@@ -87,16 +88,20 @@ class Happening:
         self._stack.revive()
 
     def _make_room(self) -> None:
-        """Temporal cannot begin on a full disk, and whoever waits until it has makes no room meanwhile."""
-        if self._stack.parts["temporal"].ended:
-            for over in [one for one in self._last if one[1].kind == FULL_DISK]:
+        """What cannot begin on a full disk is waited for, and whoever waits makes no room meanwhile."""
+        full = [one for one in self._last if one[1].kind == FULL_DISK]
+        if full and self._stack.needs_disk.ended:
+            print(f"{self._seconds():6.1f} s  room on the disk, for who needs it to begin", flush=True)
+            for over in full:
                 self._last.remove(over)
                 self._undo(over[1])
 
     def _undo(self, fault: Fault) -> None:
         stack, name = self._stack, fault.parts[0]
         self._unseen = [one for one in self._unseen if one != fault]
-        self._look_at(fault)
+        if fault.kind in FAULTS:
+            # What a broken link held back, swallowed or cut is known at its end alone.
+            self.had_effect[fault.kind] += stack.links.had_effect(name)
         if any((one.kind, one.parts) == (fault.kind, fault.parts) for _, one in self._last):
             # The same began anew meanwhile, and ends with that one.
             return
@@ -108,13 +113,6 @@ class Happening:
             (stack.disk / FILLER).unlink()
         else:
             stack.links.heal(name)
-
-    def _look_at(self, fault: Fault) -> None:
-        """See what can be seen of a fault at its end alone."""
-        if fault.kind in FAULTS:
-            self.had_effect[fault.kind] += self._stack.links.had_effect(fault.parts[0])
-        elif fault.kind == "stop":
-            self.had_effect["stop"] += any(map(stands_still, self._stack.parts[fault.parts[0]].pids))
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began

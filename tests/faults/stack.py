@@ -21,6 +21,7 @@ from heartbeat.store.projects.projects import create_key, create_project
 from tests.faults import pipe_server
 from tests.faults.callers import ANSWER_SECONDS
 from tests.faults.descent import Descent
+from tests.faults.disk import disk_in, short_directory
 from tests.faults.links import Links
 from tests.faults.measures import schedules_of, size
 from tests.faults.outside import Outside
@@ -52,7 +53,9 @@ class Stack:
     def __post_init__(self) -> None:
         self.collector = self.running.enter_context(closing(Collector())) if self.shape.linked else None
         self.links = self.running.enter_context(closing(Links()))
-        self.postgres = self._started_postgres()
+        self.postgres = None if self.shape.store == "SQLite" else self._started_postgres()
+        if not self.postgres:
+            self.home = disk_in(self.home, self.shape, self.running)
         self.database_url = self.postgres.url if self.postgres else f"sqlite:///{self.home / 'heartbeat.db'}"
         migrate.upgrade(self.database_url)
         with closing(Database(self.database_url)) as database:
@@ -104,6 +107,11 @@ class Stack:
         """What is filled."""
         return self.postgres.home if self.postgres else self.home
 
+    @property
+    def needs_disk(self) -> Part:
+        """The part that cannot begin while the disk is full."""
+        return self.parts["postgres" if self.postgres else "temporal"]
+
     def revive(self) -> None:
         """A process ends by itself where it cannot begin its work; whoever runs it starts it again."""
         self.descent.look(self.pids)
@@ -142,10 +150,9 @@ class Stack:
         """What Temporal has."""
         return asyncio.run(schedules_of(self._temporal))
 
-    def _started_postgres(self) -> Postgres | None:
-        if self.shape.store == "SQLite":
-            return None
-        postgres = self.running.enter_context(closing(Postgres()))
+    def _started_postgres(self) -> Postgres:
+        home = disk_in(self.running.enter_context(short_directory()), self.shape, self.running)
+        postgres = self.running.enter_context(closing(Postgres(home)))
         self.parts["postgres"] = postgres
         return postgres
 
@@ -187,7 +194,7 @@ class Stack:
     def breakable(self) -> Breakable:
         """What can be broken of it."""
         clocks = tuple(name for name, part in self.parts.items() if isinstance(part, OwnClock))
-        disks = ("disk",) if self.shape.disk and os.path.ismount(self.home) else ()
+        disks = ("disk",) if os.path.ismount(self.disk) else ()
         return Breakable(tuple(self.parts), tuple(self.links.all), clocks, disks)
 
     def step(self, name: str, seconds: float) -> None:

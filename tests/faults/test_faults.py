@@ -34,7 +34,6 @@ from tests.faults.report import record, report, require_nothing_lost
 from tests.faults.search import search
 from tests.faults.stack import Stack
 from tests.support.patience import wait_until
-from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.e2e
 SEED = int(os.environ.get("HEARTBEAT_FAULTS_SEED") or randrange(1_000_000))
@@ -44,28 +43,20 @@ HEARTBEATS = 4
 WARM_RUNS = 10
 # On a machine with a lot else to do.
 START_SECONDS = 600
-DISK_MEGABYTES = 300
 EVERYWHERE = ["a trace", "a metric", "temporal.db"]
 SEARCHED = {"PostgreSQL": ["the table heartbeat", "a dump"], "SQLite": ["heartbeat.db", "backup"]}
 # Ticks of a long outage are written off after ninety seconds, by what comes once a minute.
 QUIET_SECONDS = 400
 # Messages that were refused twice come five minutes later.
 SOON = timedelta(minutes=5)
-SHAPES = [Shape("PostgreSQL", 2, linked=True), Shape("SQLite", 1, linked=True, disk=True)]
+SHAPES = [Shape("PostgreSQL", 2, linked=True, disk=True), Shape("SQLite", 1, linked=True, disk=True)]
 
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[Callable[[Shape], Stack]]:
     with ExitStack() as running:
         outside = running.enter_context(Outside(SEED))
-        yield lambda shape: Stack(home_of(shape, tmp_path, running), outside, shape, running)
-
-
-def home_of(shape: Shape, home: Path, running: ExitStack) -> Path:
-    """A directory on a small disk, where that is wanted and can be had."""
-    with suppress(pytest.skip.Exception):
-        return running.enter_context(small_disk(home / "disk", DISK_MEGABYTES)) if shape.disk else home
-    return home
+        yield lambda shape: Stack(tmp_path, outside, shape, running)
 
 
 def test_nothing_is_lost_or_doubled(built: Callable[[Shape], Stack]) -> None:

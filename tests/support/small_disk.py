@@ -15,7 +15,7 @@ FILLER = "filler"
 def small_disk(directory: Path, megabytes: int) -> Iterator[Path]:
     """A directory that is a disk of this size; the test is skipped where it cannot be had."""
     directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(directory)]
     try:
         made = subprocess.run(mount, check=False, capture_output=True, text=True)
     except FileNotFoundError:
