@@ -26,7 +26,7 @@ def check_secrets(settings: Settings) -> CheckResult:
     problems = [reason for row, sealed in rows if (reason := _why_sealed(keyring, row, sealed))]
     if problems:
         return CheckResult("secrets", f"{len(problems)} of {len(rows)} do not open", problems[0])
-    return CheckResult("secrets", f"{len(rows)} are kept sealed, and all open" if rows else "none are kept yet")
+    return CheckResult("secrets", f"{len(rows)} are kept sealed, and all open" if rows else "none are sealed yet")
 
 
 def _why_sealed(keyring: Keyring, row: str, sealed: str) -> str | None:
