@@ -47,7 +47,7 @@ PAGES = (
     "/runs?heartbeat_id={heartbeat}",
     "/runs?heartbeat_id={heartbeat}&status=error&before={first_position}",
     "/runs?since={month}&until={day}",
-    "/runs?since={last_month}&until={last_month}&status=error",
+    "/runs?since={last_month}&until={month}&status=error",
     "/runs?before={position}",
     "/runs?before={first_position}",
     "/runs?q=needle",
