@@ -1,6 +1,5 @@
 """A secret goes in and never comes out: not in an answer, not in a log, not in the database, whatever goes wrong."""
 
-import base64
 import contextlib
 import json
 import logging
@@ -19,6 +18,7 @@ from heartbeat.store.tables.bots import Tool
 from tests.support.api import Api
 from tests.support.authorization_server import AuthorizationServer, Fault
 from tests.support.databases import everything
+from tests.support.secret_forms import forms
 from tests.support.tool_owner import ask, shop_with
 from tests.support.tool_server import ToolServer
 
@@ -49,12 +49,6 @@ class Listening:
         assert answer.status_code == status, answer.text
         self.heard.append(f"{answer.headers}\n{answer.text}")
         return answer.json()
-
-
-def forms(secret: str) -> list[bytes]:
-    """The secret as it is, and inside of base64 wherever it may begin."""
-    moved = (base64.b64encode(b"x" * shift + secret.encode()) for shift in range(3))
-    return [secret.encode(), *(text[4:16] for text in moved)]
 
 
 async def test_no_canary_is_ever_seen_again(

@@ -1,11 +1,8 @@
 """A code beside the password: set up, asked for at sign-in, never taken twice, and turned off."""
 
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
-import pyotp
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +11,7 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import USER, user_by_email
+from tests.support.authenticator import found_in, set_up
 from tests.support.dashboard import Browser, MovedClock, Owner
 from tests.support.people import PASSWORD, signed_up
 
@@ -31,43 +29,11 @@ def clock() -> MovedClock:
     return MovedClock()
 
 
-@dataclass
-class Authenticator:
-    """An app on a phone."""
-
-    secret: str
-    clock: MovedClock
-
-    def code(self) -> str:
-        """Wait for the next code: none counts twice."""
-        self.clock.time += timedelta(seconds=30)
-        return pyotp.TOTP(self.secret).at(self.clock.time)
-
-
-async def set_up(browser: Browser, clock: MovedClock) -> tuple[Authenticator, list[str]]:
-    """Turn it on as a person does; returns the authenticator and the recovery codes."""
-    page = await browser.page("/account/second-factor")
-    secret = _found(r'id="secret">([A-Z2-7 ]+)<', page).replace(" ", "")
-    sealed = _found(r'name="sealed" value="([^"]+)"', page)
-    phone = Authenticator(secret, clock)
-    for code, current in (("000000", PASSWORD), (phone.code(), "not the password")):
-        refused = await browser.submit("/account/second-factor", sealed=sealed, code=code, current=current)
-        assert (refused.status_code, secret[:4] in refused.text) == (400, True)
-    shown = await browser.submit("/account/second-factor", sealed=sealed, code=phone.code(), current=PASSWORD)
-    assert shown.status_code == 200
-    return phone, re.findall(r"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}", shown.text)
-
-
 async def challenged(browser: Browser, **fields: str) -> str:
     """Give the right password; returns what the page of the code keeps."""
     answer = await browser.submit("/sign-in", email=ADA, password=PASSWORD, **fields)
     assert (answer.status_code, COOKIE in browser.cookies) == (200, False)
-    return _found(r'name="challenge" value="([^"]+)"', answer.text)
-
-
-def _found(pattern: str, page: str) -> str:
-    [found] = re.findall(pattern, page)
-    return str(found)
+    return found_in(r'name="challenge" value="([^"]+)"', answer.text)
 
 
 async def enter(browser: Browser, challenge: str, code: str) -> httpx.Response:

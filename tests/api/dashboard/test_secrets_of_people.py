@@ -13,11 +13,11 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import user_by_email
-from tests.api.dashboard.test_second_factor import set_up
-from tests.api.test_canary import forms
+from tests.support.authenticator import set_up
 from tests.support.dashboard import Browser, MovedClock, Owner
 from tests.support.databases import ON_SQLITE, everything
 from tests.support.people import PASSWORD, invited
+from tests.support.secret_forms import forms
 
 ADA = "ada@example.com"
 MISTYPED, ANOTHER = "correct hose battery", "canary of another password"
