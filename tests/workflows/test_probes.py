@@ -23,6 +23,7 @@ from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_tick
 from tests.support.acting import connect
+from tests.support.audit_entries import deeds
 from tests.support.deliveries import settled, target
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.patience import until
@@ -117,6 +118,8 @@ async def test_a_success_resumes_the_heartbeat_and_says_so(working: World, model
     events = await told(working)
     assert [event.kind for event in events] == ["heartbeat.paused", "heartbeat.resumed"]
     assert (events[1].run_id, events[1].data["probes"]) == (log.id, 1)
+    by_itself = [deed for deed in await deeds(working.database, working.project.id) if deed[1].startswith("heartbeat.")]
+    assert by_itself[-2:] == [("product", "heartbeat.pause"), ("product", "heartbeat.resume")]
     assert await working.database.read(audit) == []
     assert await try_again(working, timedelta(days=1)) == 0
 

@@ -17,6 +17,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.acting import change, told, transcript
+from tests.support.audit_entries import recorded
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import until
 from tests.support.temporal_runs import has_schedule, runs
@@ -58,6 +59,8 @@ async def test_an_agent_schedules_a_task(working: World, model: ModelServer) -> 
     assert (task.synced_version, await has_schedule(replace(working, heartbeat=task))) == (1, True)
     assert await working.database.read(lambda c: tasks.made_by(c, [task])) == {log.id: log.uuid}
     assert await working.database.read(audit) == []
+    [entry] = [one for one in await recorded(working.database, working.project.id) if one.object_id == task.uuid]
+    assert (entry.actor_kind, entry.actor_id, entry.action) == ("agent", log.uuid, "task.create")
 
 
 async def test_a_task_made_for_now_runs_and_cannot_make_another(working: World, model: ModelServer) -> None:

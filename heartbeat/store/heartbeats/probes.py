@@ -64,7 +64,7 @@ def conclude(
         return None
     if ending.status == "success":
         _tell_of_resume(connection, heartbeat, probe, now)
-        return states.enable(connection, heartbeat, now)
+        return states.resume(connection, heartbeat, now)
     probe_at = _next_probe(ending, heartbeat.probes + 1, now)
     paused = states.note_failed_probe(connection, heartbeat, ending.message, probe_at, now)
     if probe_at is None:

@@ -100,10 +100,15 @@ def change(
     return _write(connection, heartbeat, values, now, "update")
 
 
-def enable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+def enable(connection: Connection, heartbeat: Heartbeat, now: datetime, verb: str = "enable") -> Heartbeat:
     """Switch on, lift a pause and start the streak of failures anew, which is all that is done to one that is on."""
     anew = {"error_count": 0} if heartbeat.error_count else {}
-    return _write(connection, heartbeat, anew | _enabling(heartbeat), now, "enable")
+    return _write(connection, heartbeat, anew | _enabling(heartbeat), now, verb)
+
+
+def resume(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """`enable` what nobody has enabled: the cause of its pause is over."""
+    return enable(connection, heartbeat, now, "resume")
 
 
 def disable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:

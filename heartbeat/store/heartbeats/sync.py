@@ -157,7 +157,7 @@ def adopt_resume(connection: Connection, row: Heartbeat, now: datetime) -> bool:
     heartbeat = _unmoved(connection, row)
     if heartbeat is None:
         return False
-    states.enable(connection, heartbeat, now)
+    states.resume(connection, heartbeat, now)
     return True
 
 
@@ -189,7 +189,7 @@ def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     for project, since in all_joined(connection, (Project,), LONGEST_PAUSED, {}):
         if since < (start := project.period(now)[0]):
             over = many(connection, Heartbeat, PAUSED_BEFORE, {"project": project.id, "start": start})
-            lifted += len([states.enable(connection, row, now) for row in over])
+            lifted += len([states.resume(connection, row, now) for row in over])
     return lifted
 
 
