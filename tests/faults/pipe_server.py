@@ -1,7 +1,11 @@
-"""A tool server over a pipe, which workers start for every run. It ends when its pipe does, as the official ones do."""
+"""A tool server over a pipe, which workers start for every run. It ends when its pipe does, as the official ones do.
+
+Its argument is a file in which it notes that it was started: it may be gone before anybody has looked for it.
+"""
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 SCRIPT = __file__
@@ -18,6 +22,9 @@ def result_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    # The disk may be full.
+    with suppress(OSError), open(sys.argv[1], "a") as started:
+        started.write("started\n")
     for line in sys.stdin:
         message = json.loads(line)
         if message.get("id") is not None:

@@ -112,6 +112,11 @@ class Stack:
         """The part that cannot begin while the disk is full."""
         return self.parts["postgres" if self.postgres else "temporal"]
 
+    @property
+    def pipes(self) -> Path:
+        """Where each tool server over a pipe notes that it was started."""
+        return self.home / "pipes"
+
     def revive(self) -> None:
         """A process ends by itself where it cannot begin its work; whoever runs it starts it again."""
         self.descent.look(self.pids)
@@ -185,7 +190,9 @@ class Stack:
             "HEARTBEAT_SECRET_KEYS": self._secret_key,
             "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
             "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
-            "HEARTBEAT_STDIO_TOOLS": json.dumps({"pipe": {"command": sys.executable, "args": [pipe_server.SCRIPT]}}),
+            "HEARTBEAT_STDIO_TOOLS": json.dumps(
+                {"pipe": {"command": sys.executable, "args": [pipe_server.SCRIPT, str(self.pipes)]}}
+            ),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self._way(f'{name} to temporal', self._temporal)}",
             "OPENAI_API_KEY": self.outside.canaries.model_key,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
