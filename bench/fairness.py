@@ -50,7 +50,7 @@ class Waited:
         return {name: [*map(rounded, taken)] for name, taken in vars(self).items()}
 
 
-async def measure(stack: RunningStack) -> Result:
+async def measure(stack: RunningStack, store: str = "SQLite") -> Result:
     """Measure the few alone, and then again in front of the many. What is queued then is left there."""
     client, small = await stack.client(), await stack.database.write(seed, TEN, "Small {}.")
     with running([*PYTHON, "worker"], stack.home / "worker2.log", variables(stack.settings)):
@@ -64,7 +64,7 @@ async def measure(stack: RunningStack) -> Result:
         rate = (then - first) / (time() - began)
     result = Result(raw={"queued": QUEUED, "left": QUEUED - then, "of_the_many_a_second": rounded(rate)})
     result.raw |= {"idle_seconds": idle.raw, "loaded_seconds": loaded.raw, "load": os.getloadavg()}
-    _tell(result, idle, loaded)
+    _tell(result, store, idle, loaded)
     return result
 
 
@@ -76,25 +76,26 @@ async def measure_postgres() -> Result:
         running_stack(database_url=url) as stack,
     ):
         await stack.create_schedules()
-        return await measure(stack)
+        return await measure(stack, "PostgreSQL")
 
 
-def _tell(result: Result, idle: Waited, loaded: Waited) -> None:
+def _tell(result: Result, store: str, idle: Waited, loaded: Waited) -> None:
     ratios = {
         f"{name}, {share} / idle": quantile(getattr(loaded, name), at) / quantile(getattr(idle, name), at)
         for name in ("bare", "one", "ten")
         for share, at in (("p50", 0.5), ("p95", 0.95))
     }
     result.raw["ratios"] = {name: rounded(ratio) for name, ratio in ratios.items()}
-    beside = f"beside {QUEUED} queued ones"
-    result.at_most(f"ten runs at once {beside}: p95 until they begin / idle", ratios["ten, p95 / idle"], 2)
-    result.at_most(f"a run {beside}: p95 until it begins / idle", ratios["one, p95 / idle"], 2)
+    many = f"{QUEUED} queued ones"
+    one, ten = f"{store}: a run beside {many}", f"{store}: ten runs at once beside {many}"
+    result.at_most(f"{ten}: p95 until they begin / idle", ratios["ten, p95 / idle"], 2)
+    result.at_most(f"{one}: p95 until it begins / idle", ratios["one, p95 / idle"], 2)
     for share, at in (("p50", 0.5), ("p95", 0.95)):
         of_bare = quantile(loaded.one, at) / quantile(loaded.bare, at)
-        name = f"a run {beside}: {share} until it begins / of a bare workflow with a queue and a worker to itself"
+        name = f"{one}: {share} until it begins / of a bare workflow with a queue and a worker to itself"
         result.at_most(name, of_bare, 2)
     overtaken = quantile(loaded.overtaken, 0.95)
-    result.at_most(f"a run {beside}: runs of the other project that began while it waited, p95", overtaken, 12)
+    result.at_most(f"{one}: runs of the other project that began while it waited, p95", overtaken, 12)
 
 
 async def _few(stack: RunningStack, client: Client, small: Tenant) -> Waited:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import sizes
+from bench import goals_table, sizes
 from bench.peers import report
 from bench.peers.catalogue import PEERS
 
@@ -22,6 +22,22 @@ def test_tables_are_those_of_the_results(page: Path) -> None:
 def test_the_table_of_sizes_is_that_of_its_results() -> None:
     text = sizes.PAGE.read_text()
     assert sizes.render(text, json.loads(sizes.RESULTS.read_text())) == text, "run `python -m bench.sizes write`"
+
+
+def test_the_table_of_goals_is_that_of_its_results() -> None:
+    text = goals_table.PAGE.read_text()
+    goals = json.loads(goals_table.RESULTS.read_text())
+    assert goals_table.render(text, goals) == text, "run `python -m bench.goals_table write`"
+
+
+def test_a_goal_keeps_its_figure_until_it_is_measured_again() -> None:
+    goal = {"measured": 2, "goal": "at most 1", "met": False, "day": "2026-01-01"}
+    latest = {"machine": {"at": "2026-01-02T03:04:05Z"}, "goals": [{"name": "b"} | goal | {"measured": 1, "met": True}]}
+    found = goals_table.taken_over({"a": {"name": "a"} | goal, "b": {"name": "b"} | goal}, latest)
+    assert goals_table.table(found).splitlines()[2:] == [
+        "| a | 2 | at most 1 | **no** | 2026-01-01 |",
+        "| b | 1 | at most 1 | yes | 2026-01-02 |",
+    ]
 
 
 def test_charts_are_those_of_the_results() -> None:
