@@ -5,14 +5,12 @@ A goal that it did not measure stays as it was, with its day. With `write`, the 
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from bench.__main__ import LATEST
+from bench.page_table import PAGE, ROOT, with_table
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "bench" / "results" / "goals.json", ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- goals -->\n", "<!-- end of goals -->"
+RESULTS = ROOT / "bench" / "results" / "goals.json"
 MET = {True: "yes", False: "**no**"}
 
 Goals = dict[str, dict[str, Any]]
@@ -26,8 +24,7 @@ def taken_over(goals: Goals, latest: dict[str, Any]) -> Goals:
 
 def render(page: str, goals: Goals) -> str:
     """Return the page with its table written from the goals."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}{table(goals)}\n{END}{rest.split(END)[1]}"
+    return with_table(page, "goals", table(goals))
 
 
 def table(goals: Goals) -> str:

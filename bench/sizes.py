@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,11 +16,10 @@ import uvloop
 from bench import dashboard, lists
 from bench.goals import rounded
 from bench.logs_in_bulk import MANY_LOGS
+from bench.page_table import PAGE, ROOT, with_table
 from bench.sides import both_sides, compared, sides_of_each_database
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "bench" / "results" / "sizes.json", ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- sizes -->\n", "<!-- end of sizes -->"
+RESULTS = ROOT / "bench" / "results" / "sizes.json"
 WANTED, SHOWN = 1.5, 6
 KINDS = {"pages": dashboard.PAGES, "lists": lists.LISTS}
 
@@ -42,8 +40,7 @@ async def measure() -> Figures:
 
 def render(page: str, measured: Figures) -> str:
     """Return the page with its table written from the figures."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}{table(measured)}\n{END}{rest.split(END)[1]}"
+    return with_table(page, "sizes", table(measured))
 
 
 def table(measured: Figures) -> str:

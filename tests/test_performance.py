@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import goals_table, sizes
+from bench.page_table import PAGE
 from bench.peers import report
 from bench.peers.catalogue import PEERS
 
@@ -20,12 +21,12 @@ def test_tables_are_those_of_the_results(page: Path) -> None:
 
 
 def test_the_table_of_sizes_is_that_of_its_results() -> None:
-    text = sizes.PAGE.read_text()
+    text = PAGE.read_text()
     assert sizes.render(text, json.loads(sizes.RESULTS.read_text())) == text, "run `python -m bench.sizes write`"
 
 
 def test_the_table_of_goals_is_that_of_its_results() -> None:
-    text = goals_table.PAGE.read_text()
+    text = PAGE.read_text()
     goals = json.loads(goals_table.RESULTS.read_text())
     assert goals_table.render(text, goals) == text, "run `python -m bench.goals_table write`"
 

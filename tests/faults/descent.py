@@ -16,10 +16,6 @@ class Descent:
             if began := start_of(pid):
                 self._seen[pid, began] = title_of(pid)
 
-    def count(self, word: str) -> int:
-        """How many were seen that have this in their command line."""
-        return sum(word in title for title in self._seen.values())
-
     def left(self, roots: list[int]) -> list[str]:
         """Those that are there and are not below these."""
         still = set(family(roots))

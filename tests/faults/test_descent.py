@@ -36,14 +36,3 @@ def test_an_orphan_is_left(parent: subprocess.Popen[bytes]) -> None:
     finally:
         os.kill(orphan, signal.SIGKILL)
     wait_until(lambda: descent.left([]) == [])
-
-
-def test_what_was_seen_is_counted_by_its_command(parent: subprocess.Popen[bytes]) -> None:
-    descent = Descent()
-
-    def counted() -> int:
-        descent.look([parent.pid])
-        return descent.count("sleep 600; true")
-
-    wait_until(lambda: counted() == 1)
-    assert descent.count("another") == 0

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, MetaData, create_engine, select, text
 from temporalio.client import WorkflowHistory
@@ -21,6 +20,7 @@ from heartbeat.store.migrations import migrate
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run
+from tests.support.databases import without_tables
 from tests.support.histories import replay
 from tests.support.releases import REVISIONS, tables, unpack
 
@@ -68,15 +68,11 @@ def left_behind(request: pytest.FixtureRequest, version: str, directory: Path, t
     if request.param == "sqlite":
         yield f"sqlite:///{file}"
         return
-    server: str = request.getfixturevalue("postgres")
-    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE released")
-        url = server.format(database="released")
+    with without_tables(request.getfixturevalue("postgres"), "released") as url:
         migrate.upgrade(url, REVISIONS[version])
         with closing(Database(url)) as database:
             database.write_now(fill, file)
         yield url
-        connection.execute("DROP DATABASE released WITH (FORCE)")
 
 
 def test_its_rows_are_taken_over(left_behind: str, directory: Path) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +46,16 @@ def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
     name = EMPTY.pop() if EMPTY else _copy_of_template(server)
     request.addfinalizer(lambda: _give_back(server, name))
     return server.format(database=name)
+
+
+@contextmanager
+def without_tables(server: str, name: str) -> Iterator[str]:
+    """The URL of a database on PostgreSQL for a test that makes the tables itself."""
+    _administer(server, f"CREATE DATABASE {name}")
+    try:
+        yield server.format(database=name)
+    finally:
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _copy_of_template(server: str) -> str:

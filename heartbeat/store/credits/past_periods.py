@@ -91,16 +91,14 @@ def keep_spenders(connection: Connection, spenders: Spenders, now: datetime) -> 
 
 def wrong_spenders(connection: Connection, now: datetime) -> list[LedgerDifference]:
     """Name each sum that was kept, that counts and that the days of its period do not come to."""
-    return [
-        difference
-        for project in many(connection, Project, select(PROJECT))
-        for known in [periods(connection, project)]
-        for usage in known
-        if usage.summed_credits is not None
-        for difference in _differences(
-            connection, project, usage, billing_period(project, known, usage.period_start.date(), now)
-        )
-    ]
+    differences: list[LedgerDifference] = []
+    for project in many(connection, Project, select(PROJECT)):
+        known = periods(connection, project)
+        for usage in known:
+            if usage.summed_credits is not None:
+                period = billing_period(project, known, usage.period_start.date(), now)
+                differences += _differences(connection, project, usage, period)
+    return differences
 
 
 def _differences(

@@ -1,6 +1,6 @@
 """Targets: where messages go, and what became of each message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,14 @@ from heartbeat.store.tables.projects import Project
 
 TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
+# What a list of messages is filtered by, and whose number is looked up by its public id for that.
+FILTERED: dict[str, ColumnElement[Any]] = {
+    "status": NOTIFICATION.c.status,
+    "kind": EVENT.c.kind,
+    "target": NOTIFICATION.c.target_id,
+    "heartbeat": EVENT.c.heartbeat_id,
+}
+LOOKED_UP = {"target": TARGET, "heartbeat": HEARTBEAT}
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
 RECORDED = ("channel", "name", "config", "sealed_config", "events", "cooldown_seconds", "is_enabled")
 SHOWN: Mapping[str, ColumnElement[bool]] = {"on": TARGET.c.is_enabled, "off": ~TARGET.c.is_enabled}
@@ -230,13 +238,9 @@ def last_errors(connection: Connection, access: Access) -> dict[int, str]:
 
 def _having(name: str, value: Any) -> ColumnElement[bool]:
     """Return what a filter asks of messages and their events: by public id of what is looked up first."""
-    conditions: dict[str, Callable[[], ColumnElement[bool]]] = {
-        "status": lambda: NOTIFICATION.c.status == value,
-        "kind": lambda: EVENT.c.kind == value,
-        "target": lambda: NOTIFICATION.c.target_id == _id_of(TARGET, value),
-        "heartbeat": lambda: EVENT.c.heartbeat_id == _id_of(HEARTBEAT, value),
-    }
-    return conditions[name]()
+    wanted = _id_of(LOOKED_UP[name], value) if name in LOOKED_UP else value
+    condition: ColumnElement[bool] = FILTERED[name] == wanted
+    return condition
 
 
 def _id_of(table: Table, uuid: str) -> Any:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -30,6 +29,7 @@ from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
 from heartbeat.store.tables.projects import ApiKey, Project
+from tests.support.databases import without_tables
 from tests.support.patience import PATIENCE
 from tests.support.processes import migrating
 from tests.support.seeds import NOW
@@ -43,11 +43,8 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'unmigrated.db'}"
         return
-    server: str = request.getfixturevalue("postgres")
-    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE unmigrated")
-        yield server.format(database="unmigrated")
-        connection.execute("DROP DATABASE unmigrated WITH (FORCE)")
+    with without_tables(request.getfixturevalue("postgres"), "unmigrated") as url:
+        yield url
 
 
 def test_the_migrations_make_the_tables(database: Database) -> None:

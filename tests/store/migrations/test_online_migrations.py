@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect
 from heartbeat.store.database.database import Database, make_engine
 from heartbeat.store.migrations import migrate, online_indexes
 from heartbeat.store.migrations.revisions import newest
-from tests.support.databases import waiting
+from tests.support.databases import waiting, without_tables
 from tests.support.online_migrations import Shape, breaks, long_locks, shape
 from tests.support.patience import PATIENCE, until
 from tests.support.processes import migrating
@@ -29,11 +29,9 @@ ALLOWED: dict[str, str] = {"UPDATE api_key SET prefix": "a handful of rows, each
 @pytest.fixture
 def url(postgres: str) -> Iterator[str]:
     """A database that lacks the last migration of the release before this one, which changes `bot`."""
-    with psycopg.connect(postgres.format(database="postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE before_release")
-        migrate.upgrade(postgres.format(database="before_release"), f"{BEFORE}-1")
-        yield postgres.format(database="before_release")
-        connection.execute("DROP DATABASE before_release WITH (FORCE)")
+    with without_tables(postgres, "before_release") as url:
+        migrate.upgrade(url, f"{BEFORE}-1")
+        yield url
 
 
 async def test_a_release_comes_to_a_database_at_work(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

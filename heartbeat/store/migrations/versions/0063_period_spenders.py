@@ -23,10 +23,8 @@ def upgrade() -> None:
         sa.Column("heartbeat_id", sa.Integer(), sa.ForeignKey("heartbeat.id"), primary_key=True),
         sa.Column("credits", BIG, nullable=False),
     )
-    for name in ("heartbeat_id", "period_start"):
-        op.create_index(
-            f"ix_period_spender_{name.removesuffix('_id').removeprefix('period_')}", "period_spender", [name]
-        )
+    op.create_index("ix_period_spender_heartbeat", "period_spender", ["heartbeat_id"])
+    op.create_index("ix_period_spender_start", "period_spender", ["period_start"])
 
 
 def downgrade() -> None:
