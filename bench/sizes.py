@@ -1,12 +1,14 @@
 """What pages and lists cost at 5,000 heartbeats and ten million logs, beside 100 and 10,000, in docs/performance.md.
 
-`BENCH_LOGS=10000000 python -m bench.sizes` measures both databases and writes `bench/results/sizes.json`; with `write`,
-the table alone is written anew.
+`BENCH_LOGS=10000000 python -m bench.sizes` measures both databases, with `SQLite` or `PostgreSQL` one of them, and
+writes `bench/results/sizes.json`; with `write`, the table alone is written anew, and with `fill PostgreSQL` a database
+is only filled, which makes sense where it is kept (`BENCH_HOME`).
 """
 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -17,7 +19,7 @@ from bench import dashboard, lists
 from bench.goals import rounded
 from bench.logs_in_bulk import MANY_LOGS
 from bench.page_table import PAGE, ROOT, with_table
-from bench.sides import both_sides, compared, sides_of_each_database
+from bench.sides import DATABASES, both_sides, compared
 
 RESULTS = ROOT / "bench" / "results" / "sizes.json"
 WANTED, SHOWN = 1.5, 6
@@ -26,16 +28,22 @@ KINDS = {"pages": dashboard.PAGES, "lists": lists.LISTS}
 Figures = dict[str, Any]
 
 
-async def measure() -> Figures:
-    """Compare every page and list of both databases."""
-    found: Figures = {}
-    async with sides_of_each_database() as databases:
-        for name, urls, home in databases:
-            async with both_sides(urls, home) as sides:
-                found[name] = {kind: await compared(which, sides) for kind, which in KINDS.items()}
-                found[name]["logs"] = MANY_LOGS
-    machine = {"at": f"{datetime.now(UTC):%Y-%m-%d}", "cores": os.cpu_count(), "load": round(os.getloadavg()[2])}
-    return {"machine": machine, "found": found}
+async def measure(names: Sequence[str]) -> Figures:
+    """Compare every page and list of these databases; returns them beside what was measured of the others."""
+    measured: Figures = json.loads(RESULTS.read_text())
+    for name in names:
+        async with both_sides(name) as sides:
+            kinds = {kind: await compared(which, sides) for kind, which in KINDS.items()}
+        load = round(os.getloadavg()[2])
+        measured[name] = {"logs": MANY_LOGS, "at": f"{datetime.now(UTC):%Y-%m-%d}", "load": load, **kinds}
+    return measured
+
+
+async def only_fill(names: Sequence[str]) -> None:
+    """Fill these databases and measure nothing."""
+    for name in names:
+        async with both_sides(name):
+            print(f"{name} is filled")
 
 
 def render(page: str, measured: Figures) -> str:
@@ -45,27 +53,24 @@ def render(page: str, measured: Figures) -> str:
 
 def table(measured: Figures) -> str:
     """Write how often more than half as much was needed again, and for which."""
-    machine, rows = measured["machine"], []
-    for database, kinds in measured["found"].items():
-        for kind in KINDS:
-            found = kinds[kind]
-            grown = {address: many[1] / few[1] for address, (few, many) in found.items()}
-            over = sorted((address for address in grown if grown[address] > WANTED), key=lambda one: -grown[one])
-            names = ", ".join(f"`{address}` {rounded(grown[address]):g}" for address in over[:SHOWN]) or "none"
-            middle, most = rounded(median(grown.values())), rounded(max(grown.values()))
-            rows.append(
-                f"| {kind} on {database}, {kinds['logs']:,} logs | {len(found)} | {middle:g} | {most:g} | {names} |"
-            )
+    rows = [_row(kind, name, measured[name]) for name in measured for kind in KINDS]
     return "\n".join(
         [
-            f"Measured on {machine['at']} on {machine['cores']} cores with other work to do (load {machine['load']}): "
-            "processor time is compared.",
-            "",
-            "| | how many | median ratio | greatest | above 1.5 |",
-            "| --- | --- | --- | --- | --- |",
+            "| | measured | how many | median ratio | greatest | above 1.5 |",
+            "| --- | --- | --- | --- | --- | --- |",
             *rows,
         ]
     )
+
+
+def _row(kind: str, name: str, measured: Figures) -> str:
+    found = measured[kind]
+    grown = {address: many[1] / few[1] for address, (few, many) in found.items()}
+    over = sorted((address for address in grown if grown[address] > WANTED), key=lambda one: -grown[one])
+    names = ", ".join(f"`{address}` {rounded(grown[address]):g}" for address in over[:SHOWN]) or "none"
+    middle, most = rounded(median(grown.values())), rounded(max(grown.values()))
+    what, when = f"{kind} on {name}, {measured['logs']:,} logs", f"{measured['at']}, load {measured['load']}"
+    return f"| {what} | {when} | {len(found)} | {middle:g} | {most:g} | {names} |"
 
 
 def write(measured: Figures) -> None:
@@ -74,5 +79,14 @@ def write(measured: Figures) -> None:
     PAGE.write_text(render(PAGE.read_text(), measured))
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line says."""
+    names = [name for name in arguments if name in DATABASES] or list(DATABASES)
+    if arguments[:1] == ["fill"]:
+        uvloop.run(only_fill(names))
+    else:
+        write(json.loads(RESULTS.read_text()) if arguments == ["write"] else uvloop.run(measure(names)))
+
+
 if __name__ == "__main__":
-    write(json.loads(RESULTS.read_text()) if sys.argv[1:] == ["write"] else uvloop.run(measure()))
+    main(sys.argv[1:])
