@@ -146,8 +146,17 @@ def a_subscriber(connection: Connection, bot: Bot, **values: Any) -> Subscriber:
 
 def a_memory(connection: Connection, bot: Bot, text: str, **values: Any) -> Memory:
     """A memory of any text, also of one that `remember` would refuse."""
-    row = {"uuid": new_id("mry"), "bot_id": bot.id, "text": text, "words": text, "created_at": NOW, "updated_at": NOW}
-    return _written(connection, Memory, row | values)
+    return _written(connection, Memory, _memory(bot, text) | values)
+
+
+def many_memories(connection: Connection, bot: Bot, text: str, count: int) -> None:
+    """So many with the same text and a number."""
+    connection.execute(columns(Memory).insert(), [_memory(bot, f"{text} {number}") for number in range(count)])
+
+
+def _memory(bot: Bot, text: str) -> dict[str, Any]:
+    words = text.lower()
+    return {"uuid": new_id("mry"), "bot_id": bot.id, "text": text, "words": words, "created_at": NOW, "updated_at": NOW}
 
 
 def changed_tool(text: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from api.dashboard.views.audience import memory_view, subscriber_name
 from api.dashboard.visitor import VisitorDep
 from heartbeat.store.bots.bots import bots
 from heartbeat.store.database.pages import Page
-from heartbeat.store.memory.memory import MemoryOwner
+from heartbeat.store.memory.memory import MAX_RANKED, MemoryList, MemoryOwner
 from heartbeat.store.memory.memory import forget as forget_memory
 from heartbeat.store.overview import audience
 from heartbeat.store.overview.projects import access_to_bot
@@ -47,7 +47,7 @@ class MemoryRows:
     bot: Bot | None
     member: Subscriber | None
     memories: list[audience.ListedMemory]
-    total: int
+    found: MemoryList
 
 
 @router.get("")
@@ -65,12 +65,13 @@ async def memories_page(request: Request, visitor: VisitorDep, page: str = "1", 
         member=rows.member,
         member_name=subscriber_name(rows.member) if rows.member else None,
         memories=[memory_view(listed, now) for listed in rows.memories],
-        total=rows.total,
+        total=rows.found.total,
+        most=MAX_RANKED if rows.found.has_too_many else None,
         form=form,
         path=selection.list_path("memories", form),
         bar=selection.selection_bar("memories", form),
-        pages=runs.pages(current, rows.total),
-        found=rows.total,
+        pages=runs.pages(current, rows.found.total, counts_all=not rows.found.has_too_many),
+        found=None if rows.found.has_too_many else rows.found.total,
         done=selection.notice("memories", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
@@ -83,8 +84,8 @@ def _rows(connection: Connection, access: Access, wanted: MemoryFilter, page: Pa
         member = subscriber(connection, access.bot, wanted.member_uuid)
     elif wanted.bot_uuid:
         access = access_to_bot(connection, access, wanted.bot_uuid)
-    memories, total = audience.memory_page(connection, access, member, wanted.words, page)
-    return MemoryRows(choices, access.named_bot, member, memories, total)
+    memories, found = audience.memory_page(connection, access, member, wanted.words, page)
+    return MemoryRows(choices, access.named_bot, member, memories, found)
 
 
 @router.get("/{uuid}/delete")

@@ -84,10 +84,10 @@ class RehearsalView:
 
 @dataclass(frozen=True)
 class Pager:
-    """Which page of how many; `newer` and `older` are the neighbours there are."""
+    """Which page of how many, if all were counted; `newer` and `older` are the neighbours there are."""
 
     number: int
-    total: int
+    total: int | None
     newer: int | None
     older: int | None
 
@@ -186,12 +186,12 @@ def step_costs(attempts: list[Attempt]) -> dict[int, str]:
     return {step: formats.dollars(cost) for step, cost in sums.items()}
 
 
-def pages(page: Page, rows: int) -> Pager:
-    """Work out where `page` is in a list of so many rows."""
+def pages(page: Page, rows: int, *, counts_all: bool = True) -> Pager:
+    """Work out where `page` is in a list of so many rows, or of more than that."""
     total = max(1, ceil(rows / page.size))
     return Pager(
         page.number,
-        total,
+        total if counts_all else None,
         min(page.number - 1, total) if page.number > 1 else None,
         page.number + 1 if page.number < total else None,
     )

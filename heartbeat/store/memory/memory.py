@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select
 
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
@@ -17,14 +17,17 @@ from heartbeat.domain.text import storable_text
 from heartbeat.store.audit.recording import record_of_bot
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, exactly_one, first, many
+from heartbeat.store.memory.search import MEMORY, matching, newest_matching, ranked, terms
 from heartbeat.store.memory.search_words import phrases, spelled
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 
-MEMORY, BOT = columns(Memory), columns(Bot)
+BOT = columns(Bot)
 
 MAX_LENGTH = 4_000
 MAX_MEMORIES = 1_000
+# When more fit a query than this, which are best is no answer to it: these are listed newest first.
+MAX_RANKED = 500
 # A prompt that serves as the query may have thousands of words.
 MAX_PHRASES = 64
 
@@ -73,18 +76,8 @@ def recall(connection: Connection, owner: MemoryOwner, query: str, limit: int) -
     query_phrases = list(dict.fromkeys(phrases(query)))[:MAX_PHRASES]
     if not query_phrases:
         return many(connection, Memory, NEWEST, parameters)
-    parameters["terms"] = _terms(connection.dialect.name, query_phrases, [owner.bot_id])
+    parameters["terms"] = terms(connection.dialect.name, query_phrases, [owner.bot_id])
     return many(connection, Memory, _search(connection.dialect.name), parameters)
-
-
-def _terms(dialect: str, query_phrases: Sequence[tuple[str, ...]], bot_ids: Sequence[int]) -> str:
-    """Write an OR of phrases in the database's search syntax."""
-    if dialect == "sqlite":
-        any_of = " OR ".join(f'"{" ".join(phrase)}"' for phrase in query_phrases)
-        # The bot is a word of the index, so that no other bot's memories are read.
-        bots = " OR ".join(f'"{bot_id}"' for bot_id in bot_ids)
-        return f"bot_id : ({bots}) AND words : ({any_of})"
-    return " | ".join("(" + " <-> ".join(f"'{word}'" for word in phrase) + ")" for phrase in query_phrases)
 
 
 def forget(connection: Connection, owner: MemoryOwner, memory_uuid: str) -> None:
@@ -108,39 +101,55 @@ def forget_member(connection: Connection, member: Subscriber) -> None:
     connection.execute(delete(MEMORY).where(of_member))
 
 
+@dataclass(frozen=True)
+class MemoryList:
+    """A page of memories, and how many there are in all; `has_too_many`: more than `MAX_RANKED` fit the words.
+
+    Then the newest come first, and they are counted no further than the page goes.
+    """
+
+    memories: list[Memory]
+    total: int
+    has_too_many: bool = False
+
+
 def memories(
     connection: Connection, bot_ids: Sequence[int], member_id: int | None, words: str, page: Page
-) -> tuple[list[Memory], int]:
-    """Read one page of what some bots remember, of one member alone if one is named, and how many that is in all.
+) -> MemoryList:
+    """Read one page of what some bots remember, of one member alone if one is named.
 
     Those that fit any of the `words`, best first; without words all, newest first.
     """
     if not bot_ids:
-        return [], 0
-    query_phrases = list(dict.fromkeys(phrases(words)))[:MAX_PHRASES]
-    rows = _ranked(connection.dialect.name) if query_phrases else select(MEMORY).order_by(MEMORY.c.id.desc())
-    rows = rows.where(MEMORY.c.bot_id.in_(bot_ids))
+        return MemoryList([], 0)
+    dialect, query_phrases = connection.dialect.name, list(dict.fromkeys(phrases(words)))[:MAX_PHRASES]
+    which: ColumnElement[bool] = MEMORY.c.bot_id.in_(bot_ids)
     if member_id is not None:
-        rows = rows.where(MEMORY.c.member_id == member_id)
-    terms = {"terms": _terms(connection.dialect.name, query_phrases, bot_ids)} if query_phrases else {}
-    count = select(func.count()).select_from(rows.order_by(None).subquery())
-    total = connection.execute(count, terms).scalar_one()
-    return many(connection, Memory, rows.limit(page.size).offset(page.offset), terms), total
+        which &= MEMORY.c.member_id == member_id
+    if not query_phrases:
+        total = connection.execute(select(func.count()).select_from(MEMORY).where(which)).scalar_one()
+        newest = select(MEMORY).where(which).order_by(MEMORY.c.id.desc())
+        return MemoryList(many(connection, Memory, _part(newest, page)), total)
+    sought = {"terms": terms(dialect, query_phrases, bot_ids)}
+    total = _counted(connection, matching(dialect).where(which), sought, max(MAX_RANKED, page.offset + page.size))
+    has_too_many = total > MAX_RANKED
+    rows = (newest_matching if has_too_many else ranked)(dialect).where(which)
+    return MemoryList(many(connection, Memory, _part(rows, page), sought), total, has_too_many)
+
+
+def _part(rows: Select[Any], page: Page) -> Select[Any]:
+    return rows.limit(page.size).offset(page.offset)
+
+
+def _counted(connection: Connection, rows: Select[Any], parameters: dict[str, str], most: int) -> int:
+    """Count rows, or find that they are one more than `most`."""
+    some = rows.with_only_columns(MEMORY.c.id).limit(most + 1).subquery()
+    total: int = connection.execute(select(func.count()).select_from(some), parameters).scalar_one()
+    return total
 
 
 # Putting such a statement together costs more than running it.
 @cache
 def _search(dialect: str) -> Select[Any]:
     """Select the visible memories that match `:terms`, best first, then newest."""
-    return _ranked(dialect).where(VISIBLE).limit(bindparam("limit"))
-
-
-def _ranked(dialect: str) -> Select[Any]:
-    """Select the memories that match `:terms`, best first, then newest."""
-    if dialect == "sqlite":
-        index, matches = text("memory_words"), text("memory_words MATCH :terms")
-        rows = select(MEMORY).select_from(index).join(MEMORY, literal_column("memory_words.rowid") == MEMORY.c.id)
-        return rows.where(matches).order_by(literal_column("memory_words.rank"), MEMORY.c.id.desc())
-    indexed, terms = func.to_tsvector(text("'simple'"), MEMORY.c.words), text("to_tsquery('simple', :terms)")
-    rows = select(MEMORY).where(indexed.op("@@")(terms))
-    return rows.order_by(func.ts_rank(indexed, terms).desc(), MEMORY.c.id.desc())
+    return ranked(dialect).where(VISIBLE).limit(bindparam("limit"))

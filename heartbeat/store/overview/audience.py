@@ -11,7 +11,8 @@ from heartbeat.store.bots.subscribers import subscribers
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import first, many
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
-from heartbeat.store.memory.memory import MEMORY, memories
+from heartbeat.store.memory.memory import MemoryList, memories
+from heartbeat.store.memory.search import MEMORY
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
 from heartbeat.store.overview.waiting import access_to_memory, access_to_subscriber
 from heartbeat.store.projects.access import Access, as_public_id
@@ -79,11 +80,11 @@ def subscriber_rows(connection: Connection, access: Access, member_uuid: str, li
 
 def memory_page(
     connection: Connection, access: Access, member: Subscriber | None, words: str, page: Page
-) -> tuple[list[ListedMemory], int]:
-    """Read one page of what the bots of a project remember, or the bot that is named, and how many that is in all."""
+) -> tuple[list[ListedMemory], MemoryList]:
+    """Read one page of what the bots of a project remember, or the bot that is named."""
     bot_ids = [access.named_bot.id] if access.named_bot else _bot_ids(connection, access)
-    rows, total = memories(connection, bot_ids, member.id if member else None, words, page)
-    return _listed(connection, rows), total
+    found = memories(connection, bot_ids, member.id if member else None, words, page)
+    return _listed(connection, found.memories), found
 
 
 def one_memory(connection: Connection, access: Access, memory_uuid: str) -> ListedMemory:

@@ -10,7 +10,7 @@ from heartbeat.store.bots.bots import BOT
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import all_joined, many
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
-from heartbeat.store.memory.memory import MEMORY
+from heartbeat.store.memory.search import MEMORY
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
 from heartbeat.store.projects.members import NOT_DELETED, SUBSCRIBER
 from heartbeat.store.tables.bots import Bot

@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func
 from heartbeat.store.bots.bots import BOT, TOOL
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.tasks import TASKS
-from heartbeat.store.memory.memory import MEMORY
+from heartbeat.store.memory.search import MEMORY
 from heartbeat.store.notifications.targets import TARGET
 from heartbeat.store.overview.projects import PROMPT_START, START
 from heartbeat.store.projects.access import Access, as_public_id

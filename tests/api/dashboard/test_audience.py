@@ -1,14 +1,16 @@
 """The pages of subscribers and of memories: listed, found, added, forgotten and deleted, each as the API does it."""
 
+import re
+
 import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.store.database.rows import columns, exactly_one, many
-from heartbeat.store.memory.memory import MemoryOwner, remember
+from heartbeat.store.memory.memory import MAX_RANKED, MemoryOwner, remember
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner
-from tests.support.pending_rows import a_subscriber
+from tests.support.pending_rows import a_subscriber, many_memories
 from tests.support.seeds import NOW, a_bot, a_project
 
 SUBSCRIBER, MEMORY, HEARTBEAT = columns(Subscriber), columns(Memory), columns(Heartbeat)
@@ -103,6 +105,21 @@ async def test_memories_are_found_by_words_bot_and_subscriber_and_forgotten_one_
     assert answer.headers["location"] == "/memories?done=forgotten"
     assert "Ann is on call." not in await texts(owner)
     assert (await owner.browser.submit(f"/memories/{row.uuid}/delete")).status_code == 404
+
+
+@sqlite_alone
+async def test_when_too_many_memories_fit_the_page_says_that_the_newest_come_first(owner: Owner) -> None:
+    await owner.database.write(many_memories, owner.bot, "The pager", MAX_RANKED + 1)
+    page = await owner.browser.page("/memories?q=pager&page=2")
+    assert ("More than 500 fit" in page, "501 in all" in page) == (True, False)
+    assert re.findall(r"Page \d+[^<]*", page) == ["Page 2"]
+    assert ("page=1" in page, "page=3" in page) == (True, True)
+    everything = await owner.browser.page("/memories?page=2")
+    assert ("More than 500 fit" in everything, "501 in all" in everything, "Page 2 of 17" in everything) == (
+        False,
+        True,
+        True,
+    )
 
 
 @sqlite_alone

@@ -9,12 +9,24 @@ from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.tool_effects import RecallEffect
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns
-from heartbeat.store.memory.memory import MAX_LENGTH, MAX_MEMORIES, MemoryOwner, forget, forget_all, recall, remember
+from heartbeat.store.memory.memory import (
+    MAX_LENGTH,
+    MAX_MEMORIES,
+    MAX_RANKED,
+    MemoryOwner,
+    forget,
+    forget_all,
+    memories,
+    recall,
+    remember,
+)
 from heartbeat.store.memory.search_words import spelled
 from heartbeat.store.memory.tool_effects import MAX_CHARACTERS, recall_memories
 from heartbeat.store.tables.bots import Bot, Memory
 from heartbeat.store.tables.runs import Run
+from tests.support.pending_rows import many_memories
 from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 TEXTS = [
@@ -73,6 +85,21 @@ def test_the_best_come_first_and_no_more_than_asked_for(database: Database, mine
         "A disk among very many other words that say nothing of use here.",
     ]
     assert found(database, mine, "disk web", 1) == [best]
+
+
+def test_of_more_than_can_be_ranked_the_newest_come_first(database: Database, bot: Bot, mine: MemoryOwner) -> None:
+    best = "disk disk web: the disk of web"
+    kept(database, mine, best)
+    database.write_now(many_memories, bot, "A disk", MAX_RANKED - 1)
+    page = Page(1, 3)
+    ranked = database.read_now(memories, [bot.id], None, "disk web", page)
+    assert (ranked.memories[0].text, ranked.total, ranked.has_too_many) == (best, MAX_RANKED, False)
+    [_, newest] = kept(database, mine, "The web.", "A disk of another kind.")
+    found = database.read_now(memories, [bot.id], None, "disk web", page)
+    assert (found.memories[0], found.total, found.has_too_many) == (newest, MAX_RANKED + 1, True)
+    last = database.read_now(memories, [bot.id], None, "disk web", Page(168, 3))
+    assert ([memory.text for memory in last.memories], last.total) == ([best], MAX_RANKED + 2)
+    assert not database.read_now(memories, [bot.id], None, "", page).has_too_many
 
 
 def test_words_in_another_order_are_no_phrase_of_unspaced_characters(database: Database, mine: MemoryOwner) -> None:
