@@ -7,18 +7,20 @@ migrates them.
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy.pool import NullPool
 
 from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
 from bench.matters_in_bulk import fill_matters
 from bench.scale import postgres
 from bench.tenant import Tenant, seed
-from heartbeat.store.database.database import Database
+from heartbeat.store.database.database import Database, driver_url
 from heartbeat.store.database.rows import M, columns, exactly_one
 from heartbeat.store.migrations import migrate
 from heartbeat.store.projects.projects import create_key
@@ -27,6 +29,9 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 SIZES = ((100, 10_000), (5_000, MANY_LOGS))
 DAYS, BOTS, OF_A_BOT, ADDED_UP_WITHIN = 120, 50, 100, 600.0
 NUMBERS = {
@@ -34,6 +39,7 @@ NUMBERS = {
     "postgresql": "generate_series(2, {0}) AS n(n)",
 }
 # For the time of filling: nothing has to outlive a crash.
+UNSAFE = ("journal_mode = off", "synchronous = off", "locking_mode = exclusive", "threads = 2")
 QUICKER = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB", "autovacuum": "off"}
 
 
@@ -65,17 +71,23 @@ async def filled(url: str, heartbeats: int, logs: int, directory: Path) -> Tenan
     """Fill a database, unless it is one that was kept; returns who may read it."""
     migrate.upgrade(url)
     done = directory / f"filled-{url.partition(':')[0]}-{heartbeats}-{logs}"
+    if done.exists():
+        return _written(url, _tenant_of)
+    # The audit log has its head when a transaction has ended.
+    tenant = _written(url, _seed, heartbeats)
+    with _quickly(url) as connection:
+        fill(connection, logs, DAYS)
+    _written(url, fill_matters)
+    vacuum(url)
     with contextlib.closing(Database(url)) as database:
-        if done.exists():
-            return database.write_now(_tenant_of)
-        with _quickly(url):
-            tenant = database.write_now(_fill_all, heartbeats, logs)
-            # The audit log has its head when a transaction has ended.
-            database.write_now(fill_matters)
-            vacuum(url)
-            await PruningTurn(database, datetime.now(UTC), ADDED_UP_WITHIN).add_up_periods()
+        await PruningTurn(database, datetime.now(UTC), ADDED_UP_WITHIN).add_up_periods()
     done.touch()
     return tenant
+
+
+def _written(url: str, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    with contextlib.closing(Database(url)) as database:
+        return database.write_now(write, *args, **kwargs)
 
 
 def _tenant_of(connection: Connection) -> Tenant:
@@ -88,13 +100,12 @@ def _first(connection: Connection, table: type[M]) -> M:
     return exactly_one(connection, table, select(columns(table)).where(columns(table).c.id == 1))
 
 
-def _fill_all(connection: Connection, heartbeats: int, logs: int) -> Tenant:
-    """Make a project with 50 bots, a hundred heartbeats for one after the other, and its logs."""
+def _seed(connection: Connection, heartbeats: int) -> Tenant:
+    """Make a project with 50 bots, a hundred heartbeats for one after the other."""
     tenant = seed(connection, 1)
     _copy(connection, "bot", BOTS, {"uuid": "'bot_' || n", "name": "'Bot ' || n"})
     own = {"uuid": "'hb_' || n", "prompt": "'Check queue ' || n || '.'", "bot_id": f"1 + (n - 1) / {OF_A_BOT}"}
     _copy(connection, "heartbeat", heartbeats, own)
-    fill(connection, logs, DAYS)
     return tenant
 
 
@@ -109,18 +120,22 @@ def _copy(connection: Connection, table: str, count: int, own: dict[str, str]) -
 
 
 @contextlib.contextmanager
-def _quickly(url: str) -> Iterator[None]:
-    """Let PostgreSQL write very many rows with less care, and none when they are there."""
+def _quickly(url: str) -> Iterator[Connection]:
+    """Open a transaction with less care than the product's, or on SQLite none at all."""
     if url.startswith("sqlite"):
-        yield
+        with create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+            for setting in UNSAFE:
+                connection.exec_driver_sql(f"PRAGMA {setting}")
+            yield connection
         return
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as settings:
         for name, value in QUICKER.items():
-            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-        connection.execute("SELECT pg_reload_conf()")
+            settings.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        settings.execute("SELECT pg_reload_conf()")
         try:
-            yield
+            with create_engine(driver_url(url), poolclass=NullPool).begin() as connection:
+                yield connection
         finally:
-            connection.execute("CHECKPOINT")
-            connection.execute("ALTER SYSTEM RESET ALL")
-            connection.execute("SELECT pg_reload_conf()")
+            settings.execute("CHECKPOINT")
+            settings.execute("ALTER SYSTEM RESET ALL")
+            settings.execute("SELECT pg_reload_conf()")
