@@ -62,6 +62,8 @@ class Side:
             "middle_log": of_bot // PER_PAGE // 2,
             "last_error": of_bot // 10 // PER_PAGE,
             "last_of_messages": self.logs // 100 // PER_PAGE,
+            "middle_message": self.logs // 200,
+            "first_message": PER_PAGE + 1,
             "last_of_findings": self.heartbeats // PER_PAGE,
             "last_of_heartbeat": self.logs // self.heartbeats // PER_PAGE,
             "position": self.logs // 2,

@@ -35,6 +35,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SIGN_IN, PROJECTS = "/sign-in", "/projects"
 MAX_SEARCH = 200
+# Above the key of every row.
+FIRST_PAGE = 2**62
 # What lets somebody in is not written into a page.
 SIGN_IN_SECRETS = {"key", "password", "current", "code"}
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
@@ -145,6 +147,11 @@ def list_filter(form: Form, shown: Container[str] = ()) -> ListFilter:
     """Read which rows of a list an address asks for; what the list does not know means all."""
     show = form.get("show")
     return ListFilter(words_of(form.get("q")), show if show in shown else "")
+
+
+def key_of(before: str) -> int:
+    """Return the key that rows of a page are below: one above all without one that can be read."""
+    return int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else FIRST_PAGE
 
 
 def page_url(path: str, page: Page) -> str:

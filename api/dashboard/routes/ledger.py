@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, html
+from api.dashboard.pages import PageRoute, html, key_of
 from api.dashboard.routes.credits import day_of
 from api.dashboard.views import credits as view
 from api.dashboard.views.formats import moment
@@ -20,7 +20,7 @@ from api.run_search import RunPage, WantedRuns, run_page
 from heartbeat.domain.text import storable_text
 from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods
 from heartbeat.store.credits.usage import bots_that_used, models_used
-from heartbeat.store.overview.entries import FIRST_PAGE, LedgerChoice, LedgerPage, entries_of_runs, ledger_page
+from heartbeat.store.overview.entries import LedgerChoice, LedgerPage, entries_of_runs, ledger_page
 from heartbeat.store.overview.run_filters import BOT, NamedRows, bot_choices, run_filter
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.runs.search import RUN, RunFilter, id_range
@@ -78,24 +78,19 @@ async def ledger(request: Request, visitor: VisitorDep) -> Response:
 
 
 def _ledger(connection: Connection, access: Access, form: Form, now: datetime) -> LedgerRows:
-    project, day = access.project, day_of(form.get("period"))
+    project, day, before = access.project, day_of(form.get("period")), key_of(form.get("before"))
     period = billing_period(project, periods(connection, project) if day else [], day, now)
     run, heartbeat = form.get("run"), form.get("heartbeat")
     if run or heartbeat:
         choice = LedgerChoice(period.start, heartbeat, run)
-        return LedgerRows(period.start, [], [], ledger_page(connection, project, choice, _key(form), ENTRIES_A_PAGE))
+        return LedgerRows(period.start, [], [], ledger_page(connection, project, choice, before, ENTRIES_A_PAGE))
     bots = list(bot_choices(connection, project, BOT.c.uuid == as_public_id(form.get("bot"))))
     rows = LedgerRows(period.start, bots, models_used(connection, project, period), LedgerPage([], None))
     if form.filled(*OF_RUNS):
         wanted = _of_runs(connection, access, form, period)
         return replace(rows, runs=WantedRuns(wanted, id_range(connection, wanted, form.get("before") or None)))
     choice = LedgerChoice(period.start)
-    return replace(rows, page=ledger_page(connection, project, choice, _key(form), ENTRIES_A_PAGE))
-
-
-def _key(form: Form) -> int:
-    before = form.get("before")
-    return int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else FIRST_PAGE
+    return replace(rows, page=ledger_page(connection, project, choice, before, ENTRIES_A_PAGE))
 
 
 def _of_runs(connection: Connection, access: Access, form: Form, period: BillingPeriod) -> RunFilter:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, html, key_of, list_filter
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
-from api.dashboard.views import heartbeats, runs, selection
+from api.dashboard.views import heartbeats, selection
 from api.dashboard.views.notifications import notification_view, target_view
 from api.dashboard.views.target_form import owner_value
 from api.dashboard.visitor import VisitorDep
@@ -18,6 +18,7 @@ from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.notifications import targets as store
+from heartbeat.store.overview.messages import MessagePage, message_page
 from heartbeat.store.overview.projects import any_and_bot
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -40,30 +41,31 @@ class NotificationLists:
 
     targets: list[store.ListedTarget]
     troubles: dict[int, str]
-    notifications: list[store.ListedNotification]
-    total: int
+    page: MessagePage
     heartbeat: Heartbeat | None
     owner: str = ""
 
 
 @router.get("")
 async def notifications_page(
-    request: Request, visitor: VisitorDep, page: str = "1", heartbeat: str = "", done: str = ""
+    request: Request, visitor: VisitorDep, before: str = "", heartbeat: str = "", done: str = ""
 ) -> Response:
     """What the project, or one heartbeat of it, told whom."""
-    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, MESSAGES_A_PAGE)
+    form, now = Form(request.query_params.multi_items()), visitor.now()
     wanted = list_filter(form, store.SHOWN)
-    frame, lists = await visitor.read_framed(_lists, heartbeat, wanted, current)
+    frame, lists = await visitor.read_framed(_lists, heartbeat, wanted, key_of(before))
     of_heartbeat = f"/notifications?heartbeat={lists.heartbeat.uuid}" if lists.heartbeat else ""
     path = of_heartbeat or selection.list_path("targets", form)
     return html(
         "notifications",
         frame=frame,
-        refresh=page_url(path, current),
+        # An older page has nothing new.
+        refresh=None if before else path,
         path=path,
         targets=[target_view(listed, lists.troubles.get(listed.target.id)) for listed in lists.targets],
-        messages=[notification_view(listed, now) for listed in lists.notifications],
-        pages=runs.pages(current, lists.total),
+        messages=[notification_view(listed, now) for listed in lists.page.messages],
+        older=lists.page.older,
+        is_first=not before,
         title=heartbeats.title(lists.heartbeat) if lists.heartbeat else None,
         place=heartbeats.page_path(lists.heartbeat) if lists.heartbeat else None,
         owner=lists.owner,
@@ -76,16 +78,16 @@ async def notifications_page(
 
 
 def _lists(
-    connection: Connection, access: Access, heartbeat_uuid: str, wanted: ListFilter, page: Page
+    connection: Connection, access: Access, heartbeat_uuid: str, wanted: ListFilter, before: int
 ) -> NotificationLists:
-    heartbeat, equal, owner = None, {}, ""
+    heartbeat, owner = None, ""
     if heartbeat_uuid:
         heartbeat, bot = any_and_bot(connection, access.project, heartbeat_uuid)
-        equal, owner = {"heartbeat": heartbeat.uuid}, owner_value(bot, heartbeat)
-    notifications, total = store.notifications(connection, access, equal, page)
+        owner = owner_value(bot, heartbeat)
+    page = message_page(connection, access.project, heartbeat, before, MESSAGES_A_PAGE)
     targets, _ = store.targets(connection, access, Page(1, store.MAX_TARGETS), wanted)
     troubles = store.last_errors(connection, access) if targets else {}
-    return NotificationLists(targets, troubles, notifications, total, heartbeat, owner)
+    return NotificationLists(targets, troubles, page, heartbeat, owner)
 
 
 @router.post("/targets/{uuid}/test")

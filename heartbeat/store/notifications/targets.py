@@ -173,7 +173,7 @@ _SOURCE = (
     .join(HEARTBEAT, HEARTBEAT.c.id == EVENT.c.heartbeat_id)
 )
 _SUMMARY = NOTIFICATION.alias()
-_LISTED = select(
+LISTED = select(
     NOTIFICATION,
     TARGET,
     EVENT,
@@ -184,7 +184,7 @@ _LISTED = select(
     HEARTBEAT.c.label,
     HEARTBEAT.c.timezone,
 ).select_from(_SOURCE)
-OF_RUN = _LISTED.where(
+OF_RUN = LISTED.where(
     NOTIFICATION.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.run_id == bindparam("run")).correlate(None))
 ).order_by(NOTIFICATION.c.id)
 
@@ -211,7 +211,7 @@ def notifications(
     latest = NOTIFICATION.c.id.desc()
     # Found and counted without the rows around them: there may be very many.
     ids = select(NOTIFICATION.c.id).select_from(source).where(which).order_by(latest)
-    newest = _LISTED.where(NOTIFICATION.c.id.in_(ids.limit(page.size).offset(page.offset).correlate(None)))
+    newest = LISTED.where(NOTIFICATION.c.id.in_(ids.limit(page.size).offset(page.offset).correlate(None)))
     newest, total = newest.order_by(latest), _count(connection, source, which)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
     return rows, total

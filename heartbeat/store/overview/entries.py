@@ -60,7 +60,6 @@ GRANTS = (
     .order_by(ENTRY.c.id.desc())
     .limit(MAX_GRANTS)
 )
-FIRST_PAGE = 2**62
 
 
 @dataclass(frozen=True)

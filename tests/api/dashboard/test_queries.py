@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from api.dashboard.pages import FIRST_PAGE
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits import usage
 from heartbeat.store.database.pages import Page
@@ -12,6 +13,7 @@ from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets
 from heartbeat.store.overview import entries, heartbeat_list, projects, run_filters, upcoming, waiting
 from heartbeat.store.overview import targets as owners
+from heartbeat.store.overview.messages import message_page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import comparisons
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -211,7 +213,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         f"/bots/{owner.bot.uuid}": 11,
         "/subscribers": 8,
         "/memories": 10,
-        "/notifications": 7,
+        "/notifications": 6,
         "/notifications/new?channel=slack": 5,
         "/credits": 8,
         "/credits/ledger": 5,
@@ -240,6 +242,7 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
     def plans(connection: Connection) -> list[str]:
         access = Access(owner.project, Plan())
         with statements_with_parameters(connection) as sent:
+            message_page(connection, owner.project, None, FIRST_PAGE, 20)
             targets.notifications(connection, access, {}, Page(1, 20))
             targets.last_errors(connection, access)
         return [
@@ -249,7 +252,7 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         ]
 
     steps = await owner.database.read(plans)
-    assert len([line for line in steps if "ix_notification_bot" in line]) == 3
+    assert len([line for line in steps if "ix_notification_bot" in line]) == 4
     assert not [line for line in steps if line.startswith("SCAN notification")]
 
 

@@ -58,7 +58,7 @@ async def test_signing_in_leads_to_the_page_that_was_wanted(owner: Owner) -> Non
         f"/heartbeats/{owner.heartbeat.uuid}",
         "/approvals",
         "/tasks/task_x",
-        "/notifications?page=2&heartbeat=hb_1",
+        "/notifications?before=2&heartbeat=hb_1",
     )
     for wanted in pages:
         owner.browser.cookies.clear()

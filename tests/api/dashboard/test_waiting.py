@@ -1,5 +1,6 @@
 """What the pages show of approvals, findings, tasks and messages, and what of rehearsals and first messages."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import get_args
@@ -16,6 +17,7 @@ from heartbeat.notifications.channels.registry import CHANNELS
 from heartbeat.store.notifications.findings import State
 from tests.support.dashboard import STILL, Owner, a_run, make, rows_of
 from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 HOUR = timedelta(hours=1)
 
@@ -237,9 +239,27 @@ async def test_a_heartbeat_leads_to_its_own_messages(owner: Owner) -> None:
     page = await owner.browser.page(link)
     assert page.count("Another failed") == 20
     assert f"{owner.bot.name} failed" not in page
-    assert f'href="{link}&amp;page=2"' in page
-    assert (await owner.browser.page(f"{link}&page=2")).count("Another failed") == 1
+    [older] = re.findall(rf'href="{re.escape(link)}&amp;(before=\d+)"', page)
+    rest = await owner.browser.page(f"{link}&{older}")
+    assert (rest.count("Another failed"), f'href="{link}">← Newest' in rest) == (1, True)
     assert (await owner.browser.get("/notifications?heartbeat=hb_nope")).status_code == 404
+
+
+async def test_messages_of_all_bots_come_newest_first_page_by_page(owner: Owner) -> None:
+    second = await owner.database.write(lambda c: a_heartbeat(c, a_bot(c, owner.project, name="Second")))
+    others = await owner.database.write(lambda c: a_heartbeat(c, a_bot(c, a_project(c, name="Else"), name="Stranger")))
+    pager = await make(owner, a_target)
+    for number in range(42):
+        source = (owner.heartbeat, second, others)[number % 3]
+        await make(owner, a_message, source, pager, kind="run.failed", data={"message": f"Number {number}."})
+    address, pages = "/notifications", []
+    while address:
+        page = await owner.browser.page(address)
+        pages.append([int(number) for number in re.findall(r"Number (\d+)\.", page)])
+        [address] = re.findall(r'href="(/notifications\?before=\d+)" rel="next"', page) or [""]
+    mine = [number for number in range(41, -1, -1) if number % 3 < 2]
+    assert pages == [mine[:20], mine[20:]]
+    assert "There is nothing on this page." in await owner.browser.page("/notifications?before=0")
 
 
 async def test_a_run_shows_its_first_message_folded_and_what_it_reported(owner: Owner) -> None:
