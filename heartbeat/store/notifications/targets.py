@@ -19,14 +19,6 @@ from heartbeat.store.tables.projects import Project
 
 TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
-# What a list of messages is filtered by, and whose number is looked up by its public id for that.
-FILTERED: dict[str, ColumnElement[Any]] = {
-    "status": NOTIFICATION.c.status,
-    "kind": EVENT.c.kind,
-    "target": NOTIFICATION.c.target_id,
-    "heartbeat": EVENT.c.heartbeat_id,
-}
-LOOKED_UP = {"target": TARGET, "heartbeat": HEARTBEAT}
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
 RECORDED = ("channel", "name", "config", "sealed_config", "events", "cooldown_seconds", "is_enabled")
 SHOWN: Mapping[str, ColumnElement[bool]] = {"on": TARGET.c.is_enabled, "off": ~TARGET.c.is_enabled}
@@ -194,25 +186,13 @@ def notifications(
 ) -> tuple[list[ListedNotification], int]:
     """Read one page of the notifications of a project or of the bot that is named, newest first, and their number.
 
-    `equal` may hold the `status`, the event's `kind` and the public ids of the `target` and `heartbeat` to have.
+    `equal` may hold the `status`, the event's `kind` and the public id of the `target` to have.
     """
-    # By bot, for that is what the index is of.
-    bot, bot_id = access.named_bot, NOTIFICATION.c.bot_id
-    which = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
-    source: Any = NOTIFICATION
-    if equal:
-        which &= NOTIFICATION.c.project_id == access.project.id
-    if {"kind", "heartbeat"} & equal.keys():
-        source = NOTIFICATION.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
-        # An event's messages are of its bot: PostgreSQL would read all events.
-        which &= EVENT.c.bot_id == bot.id if bot else true()
-    for name, value in equal.items():
-        which &= _having(name, value)
-    latest = NOTIFICATION.c.id.desc()
+    which, latest = _having(access, equal), NOTIFICATION.c.id.desc()
     # Found and counted without the rows around them: there may be very many.
-    ids = select(NOTIFICATION.c.id).select_from(source).where(which).order_by(latest)
-    newest = LISTED.where(NOTIFICATION.c.id.in_(ids.limit(page.size).offset(page.offset).correlate(None)))
-    newest, total = newest.order_by(latest), _count(connection, source, which)
+    ids = select(NOTIFICATION.c.id).where(which).order_by(latest).limit(page.size).offset(page.offset)
+    newest = LISTED.where(NOTIFICATION.c.id.in_(ids.correlate(None))).order_by(latest)
+    total = _count(connection, NOTIFICATION, which)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
     return rows, total
 
@@ -236,15 +216,28 @@ def last_errors(connection: Connection, access: Access) -> dict[int, str]:
     return {row.target_id: row.last_error for row in connection.execute(errors)}
 
 
-def _having(name: str, value: Any) -> ColumnElement[bool]:
-    """Return what a filter asks of messages and their events: by public id of what is looked up first."""
-    wanted = _id_of(LOOKED_UP[name], value) if name in LOOKED_UP else value
-    condition: ColumnElement[bool] = FILTERED[name] == wanted
-    return condition
+def _having(access: Access, equal: Mapping[str, Any]) -> ColumnElement[bool]:
+    """Return what a filter asks of messages, each in the words of an index that has all of it."""
+    if not equal and not access.named_bot:
+        return NOTIFICATION.c.project_id == access.project.id
+    conditions: list[ColumnElement[bool]] = []
+    if kind := equal.get("kind"):
+        # An event's messages are of its bot.
+        events = select(EVENT.c.id).where(_of_bots(access, EVENT), EVENT.c.kind == kind)
+        conditions.append(NOTIFICATION.c.event_id.in_(events))
+    if not kind or len(equal) > 1:
+        conditions.append(_of_bots(access, NOTIFICATION))
+    if status := equal.get("status"):
+        conditions.append(NOTIFICATION.c.status == status)
+    if uuid := equal.get("target"):
+        named = select(TARGET.c.id).where(TARGET.c.uuid == as_public_id(uuid))
+        conditions.append(NOTIFICATION.c.target_id == named.scalar_subquery())
+    return and_(*conditions)
 
 
-def _id_of(table: Table, uuid: str) -> Any:
-    return select(table.c.id).where(table.c.uuid == as_public_id(uuid)).scalar_subquery()
+def _of_bots(access: Access, table: Table) -> ColumnElement[bool]:
+    bot, bot_id = access.named_bot, table.c.bot_id
+    return bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
 
 
 def _bots(project: Project) -> Any:

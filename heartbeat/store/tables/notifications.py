@@ -25,7 +25,7 @@ class Event(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_event_project", "project_id", "id"),
-        Index("ix_event_bot", "bot_id"),
+        Index("ix_event_kind", "bot_id", "kind", "id"),
         Index("ix_event_heartbeat", "heartbeat_id", "id"),
         Index(
             "ix_event_run",
@@ -161,7 +161,9 @@ class Notification(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event_id", "target_id", name="uq_notification"),
         Index("ix_notification_bot", "bot_id", "id"),
-        Index("ix_notification_target", "target_id"),
+        Index("ix_notification_project", "project_id", "id"),
+        Index("ix_notification_status", "bot_id", "status", "id"),
+        Index("ix_notification_target_bot", "target_id", "bot_id", "id"),
         Index(
             "ix_notification_due",
             "next_attempt_at",

@@ -244,6 +244,9 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         with statements_with_parameters(connection) as sent:
             message_page(connection, owner.project, None, FIRST_PAGE, 20)
             targets.notifications(connection, access, {}, Page(1, 20))
+            targets.notifications(connection, access, {"status": "failed"}, Page(1, 20))
+            targets.notifications(connection, access, {"target": "tgt_1"}, Page(1, 20))
+            targets.notifications(connection, access.narrowed(owner.bot), {"kind": "run.failed"}, Page(1, 20))
             targets.last_errors(connection, access)
         return [
             row.detail
@@ -252,7 +255,11 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         ]
 
     steps = await owner.database.read(plans)
-    assert len([line for line in steps if "ix_notification_bot" in line]) == 4
+    of_all = "ix_notification_bot", "ix_notification_project", "ix_notification_status", "ix_notification_target_bot"
+    served = [
+        len([line for line in steps if f"COVERING INDEX {index} " in line]) for index in (*of_all, "ix_event_kind")
+    ]
+    assert served == [1, 2, 2, 2, 2]
     assert not [line for line in steps if line.startswith("SCAN notification")]
 
 
