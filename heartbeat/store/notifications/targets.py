@@ -206,7 +206,7 @@ def notifications_of_run(connection: Connection, run_id: int, limit: int) -> lis
 def last_errors(connection: Connection, access: Access) -> dict[int, str]:
     """Map a target's id to the error of its newest message, if that has one; looks at recent messages alone."""
     attempted = select(NOTIFICATION.c.id, NOTIFICATION.c.target_id).where(
-        NOTIFICATION.c.bot_id.in_(_bots(access.project)), NOTIFICATION.c.attempts > 0
+        NOTIFICATION.c.project_id == access.project.id, NOTIFICATION.c.attempts > 0
     )
     recent = attempted.order_by(NOTIFICATION.c.id.desc()).limit(RECENT_MESSAGES).subquery()
     newest = select(func.max(recent.c.id)).group_by(recent.c.target_id)

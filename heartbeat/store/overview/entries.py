@@ -43,7 +43,14 @@ OF_PERIOD_BY_PLACE = (
     .order_by(*(column.desc() for column in _PLACE))
     .limit(bindparam("limit"))
 )
-OF_HEARTBEAT = _LISTED.where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START)
+# Found first: PostgreSQL would read the run of each entry of the period, and sort them then.
+_IDS_OF_HEARTBEAT = (
+    select(ENTRY.c.id)
+    .where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START, ENTRY.c.id < bindparam("before", type_=BIG))
+    .order_by(ENTRY.c.id.desc())
+    .limit(bindparam("limit"))
+)
+OF_HEARTBEAT = _SHOWN.where(ENTRY.c.id.in_(_IDS_OF_HEARTBEAT.correlate(None))).order_by(ENTRY.c.id.desc())
 OF_RUN = _LISTED.where(ENTRY.c.run_id == bindparam("run"))
 OF_RUNS = _SHOWN.where(ENTRY.c.run_id.in_(bindparam("runs", expanding=True))).order_by(
     ENTRY.c.run_id.desc(), ENTRY.c.id.desc()
