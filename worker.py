@@ -28,6 +28,7 @@ from temporalio.worker import (
 
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
+from activities.first_step import FirstStepActivities
 from activities.gates import GateActivities
 from activities.handover import Handover
 from activities.log_context import LogContext
@@ -75,9 +76,8 @@ POLLERS: dict[Role, int] = {Role.RUNS: 5, Role.UPKEEP: 2, Role.DELIVERY: 2}
 NO_SANDBOX = UnsandboxedWorkflowRunner()
 # For handing over what has not ended by then.
 SHUTDOWN_SECONDS = 5.0
-# Of what a worker has taken from its queue no other project's run comes first: a task opens a run, and many would wait
-# in here for the database. With the SDK's hundred, two workers opened 200 queued runs before the next of another. Fewer
-# than four would leave a worker idle whose server is far away.
+# Of what a worker has taken from its queue no other project's run comes first. With the SDK's hundred, two workers had
+# 200 queued runs before the next of another. Fewer than four would leave a worker idle whose server is far away.
 WORKFLOW_TASKS = 4
 # A transaction that takes longer fails, to be tried again; the longest write thousands of logs.
 DATABASE_SECONDS = 60.0
@@ -106,13 +106,16 @@ async def running_worker(
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
     gates = GateActivities(runs, GateReader(database, settings, refresher))
+    first_steps = FirstStepActivities(runs, gates, models, settings, now)
     schedules = ScheduleActivities(temporal_schedules)
     notifications = NotificationActivities(database, settings, now)
     upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now, tick_clock)
     chores = [getattr(upkeep, task.__name__) for task in MAINTENANCE]
     activities: dict[Role, Sequence[Callable[..., Any]]] = {
         Role.RUNS: (
-            *(runs.open_run, runs.close_run, gates.look_at_gate, models.think, tools.act, schedules.follow_schedule),
+            *(first_steps.open_and_think, models.think, tools.act, runs.close_run, schedules.follow_schedule),
+            # Of runs that an earlier version began, and of those that are cancelled before they begin.
+            *(runs.open_run, gates.look_at_gate),
             *(notifications.deliver, *chores),
         ),
         Role.UPKEEP: chores,

@@ -9,9 +9,9 @@ from heartbeat.telemetry.metrics import CREDITS, OPENINGS, PROVIDER_ERRORS, STAR
 
 
 def count_opening(opening: Opening) -> None:
-    """Count a claim that came to something, and how long after its tick the run began."""
+    """Count a claim that came to something, once, and how long after its tick the run began."""
     run = opening.run
-    if run is None:
+    if run is None or not opening.is_new:
         return
     OPENINGS.labels(run.skip_reason or "started").inc()
     delay = delay_ms(run)

@@ -17,7 +17,7 @@ class StepAttempt:
     """The attempt `number` at a step, of which `earlier` ones were made when other models were asked.
 
     `failures` are those before it of which is known why they failed. Where the model stands in for the run's own,
-    `fallback_reason` is the code of what kept that from answering.
+    `fallback_reason` is the code of what kept that from answering. `run_seconds` is the time of a whole run.
     """
 
     step: int
@@ -27,6 +27,7 @@ class StepAttempt:
     earlier: int = 0
     failures: tuple[StepFailure, ...] = ()
     fallback_reason: str | None = None
+    run_seconds: int = 0
 
     @property
     def model(self) -> str:
@@ -61,11 +62,11 @@ class StepAttempt:
         return self.after(TIMED_OUT, is_late)
 
     def seconds_left(self) -> float:
-        """How much of its time its run has left."""
+        """How much of its time its run has left: all, in the activity that opened the run."""
         info = activity.info()
         left = info.schedule_to_close_timeout
         used = info.current_attempt_scheduled_time - info.scheduled_time
-        return (left - used).total_seconds() if left else 0.0
+        return (left - used).total_seconds() if left else self.run_seconds
 
     def all_failed(self, code: str, words: str) -> tuple[str, str]:
         """The code and the words of a run that ends with this failure, after those of the models before."""
@@ -73,17 +74,18 @@ class StepAttempt:
         return error_of_all(others, code, words)
 
 
-def step_attempt(transcript: Transcript, step: ThinkInput, attempt: int) -> StepAttempt:
+def step_attempt(transcript: Transcript, step: ThinkInput, run_seconds: int) -> StepAttempt:
     """What this attempt of the activity is, by the transcript and its input."""
     models = tuple(transcript.run.models)
     return StepAttempt(
         step.number,
-        step.earlier_attempts + attempt,
+        step.earlier_attempts + activity.info().attempt,
         models,
         step.model_index,
         step.earlier_attempts,
         transcript.failures,
         _reason(transcript) if step.model_index else None,
+        transcript.run.run_timeout_seconds or run_seconds,
     )
 
 

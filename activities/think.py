@@ -71,11 +71,12 @@ class ModelActivities:
 
     @activity.defn
     async def think(self, step: ThinkInput) -> ThinkResult:
-        """Ask the model once. A step whose answer is in the store already is not asked again."""
+        """`take` as an activity of its own."""
         async with heartbeating():
-            return await self._think(step)
+            return await self.take(step)
 
-    async def _think(self, step: ThinkInput) -> ThinkResult:
+    async def take(self, step: ThinkInput) -> ThinkResult:
+        """Ask the model once. A step whose answer is in the store already is not asked again."""
         transcript, tools = await self._begin(step)
         if (known := transcript.step(step.number)) is not None:
             return _result(known, transcript.steps)
@@ -89,7 +90,7 @@ class ModelActivities:
             return await self._wait_or_end(transcript, transcript.shortage, attempts)
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
-        attempt = step_attempt(transcript, step, activity.info().attempt)
+        attempt = step_attempt(transcript, step, self._settings.run_timeout_seconds)
         if (waits := await self._wait_for_turn(transcript, step, attempt)) is not None:
             return waits
         answer = await self._ask(transcript, tools, attempt)
@@ -192,8 +193,8 @@ class ModelActivities:
     def _is_last(self, attempt: StepAttempt) -> bool:
         """Whether its model is not tried again; attempts before the step waited count, which Temporal does not know."""
         policy = activity.info().retry_policy
-        maximum = policy.maximum_attempts if policy else self._settings.step_attempts
-        return max(activity.info().attempt, len(attempt.codes) + 1) >= maximum
+        is_last_of_activity = policy is not None and 0 < policy.maximum_attempts <= activity.info().attempt
+        return is_last_of_activity or len(attempt.codes) + 1 >= self._settings.step_attempts
 
     def _is_given_up(self, error: ApplicationError, is_last: bool) -> bool:
         """Whether it is not tried again, or only after longer than another model may take to answer."""

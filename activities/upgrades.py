@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.service import RPCError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from heartbeat.domain.contracts import ActResult, ThinkResult
+from heartbeat.domain.contracts import ActResult, OpenAndThinkResult, ThinkResult
 
 log = logging.getLogger(__name__)
 # Has the workflow of this id and run id go on with whichever build is current.
@@ -45,6 +45,8 @@ class _Upgrading(ActivityInboundInterceptor):
 
 
 def _waits(result: object) -> bool:
+    if isinstance(result, OpenAndThinkResult):
+        result = result.thought
     if isinstance(result, ActResult):
         return result.approval_seconds is not None
     return isinstance(result, ThinkResult) and result.park_seconds is not None

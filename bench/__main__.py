@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import (
+    bounded,
     charge,
     create,
     dashboard,
@@ -70,6 +71,7 @@ NAMES = [*ALONE, *ON_THE_STACK]
 LONG: dict[str, Callable[[], Awaitable[Result]]] = {
     "large_herd": large_herd.measure,
     "fairness_postgres": fairness.measure_postgres,
+    "bounded": bounded.measure,
     "soak": soak.measure,
 }
 

@@ -102,7 +102,7 @@ async def _few(stack: RunningStack, client: Client, small: Tenant) -> Waited:
     waited = Waited()
     for number in range(FEW):
         waited.bare.append(await _bare(client))
-        taken, others = await _one(stack, client, _row(small, number))
+        taken, others = await _one(stack, client, row_of(small, number))
         waited.one.append(taken)
         waited.overtaken.append(others)
         await asyncio.sleep(PAUSE_SECONDS)
@@ -118,7 +118,7 @@ async def _bare(client: Client) -> float:
 
 
 async def _at_once(stack: RunningStack, client: Client, small: Tenant) -> list[float]:
-    runs = (_one(stack, client, _row(small, number)) for number in range(TEN))
+    runs = (_one(stack, client, row_of(small, number)) for number in range(TEN))
     return [taken for taken, _ in await asyncio.gather(*runs)]
 
 
@@ -138,11 +138,12 @@ def _waited(connection: Connection, log: str, asked: datetime) -> tuple[float, f
 
 async def _queue_many(stack: RunningStack, client: Client) -> None:
     for start in range(0, QUEUED, AT_ONCE):
-        rows = [_row(stack.tenant, number) for number in range(start, min(start + AT_ONCE, QUEUED))]
+        rows = [row_of(stack.tenant, number) for number in range(start, min(start + AT_ONCE, QUEUED))]
         await asyncio.gather(*(start_manual_run(client, stack.settings, row, new_id("flood")) for row in rows))
 
 
-def _row(tenant: Tenant, number: int) -> ScheduledRow:
+def row_of(tenant: Tenant, number: int) -> ScheduledRow:
+    """One of its heartbeats, in turn, as whoever starts a run by hand has it."""
     heartbeat = tenant.heartbeats[number % len(tenant.heartbeats)]
     return ScheduledRow(heartbeat, tenant.bot.name, tenant.project.plan)
 

@@ -1,6 +1,7 @@
-"""A model provider that answers at once: OpenAI's chat completions over HTTP, in a process of its own.
+"""A model provider that answers at once, or after some seconds: OpenAI's chat completions over HTTP, in a process of
+its own.
 
-`python -m bench.provider PORT`
+`python -m bench.provider PORT [SECONDS]`
 """
 
 import asyncio
@@ -50,10 +51,21 @@ class Provider(asyncio.Protocol):
         return len(head) + 4 + length if len(body) >= length else None
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", port)
+class SlowProvider(Provider):
+    """One that thinks for `seconds`."""
+
+    seconds = 0.0
+
+    def respond(self, request: bytes) -> None:
+        asyncio.get_running_loop().call_later(self.seconds, super().respond, request)
+
+
+async def main(port: int, seconds: float = 0.0) -> None:
+    SlowProvider.seconds = seconds
+    provider = SlowProvider if seconds else Provider
+    server = await asyncio.get_running_loop().create_server(provider, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *map(float, sys.argv[2:])))

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 from temporalio.client import Client
@@ -59,23 +60,27 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    heartbeats: int = 100, cron: str = "0 0 * * *", database_url: str | None = None
+    heartbeats: int = 100,
+    cron: str = "0 0 * * *",
+    database_url: str | None = None,
+    model_seconds: float = 0.0,
+    plans: dict[str, dict[str, int]] | None = None,
 ) -> Iterator[RunningStack]:
     """Run Temporal, the instant model, a bare worker, and the product's worker and API; wait until all is ready.
 
-    Without a `database_url` its store is SQLite.
+    Without a `database_url` its store is SQLite. The model takes `model_seconds`; `plans` is as in `HEARTBEAT_PLANS`.
     """
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as exits:
         home = Path(directory)
         model_port, *ports = free_ports(4)
-        settings = _settings(home, model_port, *ports).model_copy(update={"database_url": database_url})
+        settings = _settings(home, model_port, *ports, database_url=database_url, plans=plans or {})
         migrate.upgrade(settings.store_url())
         database = Database(settings.store_url())
         exits.callback(database.close)
         tenant = database.write_now(seed, heartbeats, cron=cron)
         commands = {
             "temporal": (temporal_server.command(settings), settings.temporal_port),
-            "model": ([*BENCH, "bench.provider", str(model_port)], model_port),
+            "model": ([*BENCH, "bench.provider", str(model_port), str(model_seconds)], model_port),
             "bare": ([*BENCH, "bench.bare_worker", settings.temporal_target()], None),
             "worker": ([*PYTHON, "worker"], None),
             "api": ([*PYTHON, "api"], settings.port),
@@ -90,7 +95,7 @@ def running_stack(
         yield stack
 
 
-def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_port: int) -> Settings:
+def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_port: int, **others: Any) -> Settings:
     return Settings(
         _env_file=None,
         data_dir=home,
@@ -101,6 +106,7 @@ def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_por
         openai_api_key=KEY,
         # The gates that are measured look at this machine.
         egress_allow=["127.0.0.1"],
+        **others,
     )
 
 
@@ -115,6 +121,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "OPENAI_BASE_URL": settings.openai_base_url or "",
         "OPENAI_API_KEY": KEY,
         "HEARTBEAT_EGRESS_ALLOW": json.dumps(settings.egress_allow),
+        "HEARTBEAT_PLANS": json.dumps({name: plan.model_dump() for name, plan in settings.plans.items()}),
     }
 
 

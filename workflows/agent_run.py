@@ -1,7 +1,7 @@
 """One tick, from clock to log: open the run, think and act step by step, close it, sync the schedule.
 
-Only ids cross Temporal. The history of a run without tools has 12 events and 2 workflow tasks: opening is a local
-activity, a step is one activity of its own, and the last answer closes the run that it ends.
+Only ids cross Temporal. The history of a run without tools has 11 events and 2 workflow tasks: one activity opens it
+and takes the first step, each later step is an activity of its own, and the last answer closes the run that it ends.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.act import ToolActivities
+    from activities.first_step import FirstStepActivities
     from activities.gates import GateActivities
     from activities.runs import RunActivities
     from activities.schedules import ScheduleActivities
@@ -27,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         ActResult,
         CloseRunInput,
         CloseRunResult,
+        OpenAndThinkResult,
         OpenRunInput,
         OpenRunResult,
         PendingCall,
@@ -38,7 +40,13 @@ with workflow.unsafe.imports_passed_through():
     from heartbeat.domain.errors import RunLost
     from workflows.endings import OutOfTime, at_limit, ending, gave_no_answer, was_handed_over
     from workflows.notify import start_notifying
-    from workflows.options import HEARTBEAT_TIMEOUT, LOOK_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
+    from workflows.options import (
+        FIRST_STEP_TIMEOUT,
+        HEARTBEAT_TIMEOUT,
+        LOOK_TIMEOUT,
+        RETRY_FOREVER,
+        TRANSACTION_TIMEOUT,
+    )
 
 T = TypeVar("T")
 
@@ -68,12 +76,13 @@ class AgentRun:
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
-        opened = await self._open(request)
+        began = await self._begin(request)
+        opened = began.opened
         if not opened.should_run:
             await self._sync_schedule(request, opened.schedule_changed)
             return RunResult("skipped", opened.run_uuid, opened.reason)
         workflow.set_current_details(f"Run `{opened.run_uuid}` is thinking with {opened.model}.")
-        ended = await self._take_steps(opened)
+        ended = await self._take_steps(began)
         closed = ended if isinstance(ended, CloseRunResult) else await self._close(ended)
         workflow.set_current_details(f"Run `{opened.run_uuid}` ended: {closed.status}.")
         await self._sync_schedule(request, closed.schedule_changed)
@@ -85,12 +94,35 @@ class AgentRun:
         """A person decided about step `number`, or there are credits or a slot for it; what it is, is in the store."""
         self._decided.add(number)
 
-    async def _open(self, request: RunRequest) -> OpenRunResult:
+    async def _begin(self, request: RunRequest) -> OpenAndThinkResult:
+        """Open the run and take its first step. One that is cancelled before is opened all the same, to be closed."""
         info = workflow.info()
         start = info.typed_search_attributes.get(SCHEDULED_FOR)
         scheduled_for = (start - timedelta(seconds=request.delay_seconds)).isoformat() if start else request.tick
         opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
-        if not request.gated:
+        if request.opens_and_thinks:
+            try:
+                began = await self._open_and_think(opening)
+            except (ActivityError, asyncio.CancelledError):
+                pass
+            else:
+                await start_notifying(began.opened.notification_uuids)
+                return began
+        return OpenAndThinkResult(await self._open(opening))
+
+    async def _open_and_think(self, opening: OpenRunInput) -> OpenAndThinkResult:
+        return await workflow.execute_activity_method(
+            FirstStepActivities.open_and_think,
+            opening,
+            start_to_close_timeout=FIRST_STEP_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RETRY_FOREVER,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary="open and think 1",
+        )
+
+    async def _open(self, opening: OpenRunInput) -> OpenRunResult:
+        if not opening.request.gated:
             opened = await self._shielded(
                 workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
             )
@@ -112,36 +144,53 @@ class AgentRun:
         await start_notifying(opened.notification_uuids)
         return opened
 
-    async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
+    async def _take_steps(self, began: OpenAndThinkResult) -> CloseRunInput | CloseRunResult:
         """Think and act until an answer is the last one. It closed the run, or here is how to."""
+        opened = began.opened
         assert opened.run_uuid is not None
         self._begin_anew(opened)
+        self._deadline -= timedelta(seconds=began.seconds)
         number = 1
         try:
-            if workflow.cancellation_reason() is not None:
+            if workflow.cancellation_reason() is not None and not _is_closed(began):
                 raise asyncio.CancelledError
-            while (thought := await self._think(opened, number)).calls or thought.reminded:
+            thought = await self._first_thought(began)
+            while thought.calls or thought.reminded:
                 self._raise_if_cancelled()
                 number = thought.calls[-1].number + 1 if thought.calls else number + 1
                 if number > opened.max_steps:
                     return at_limit(opened)
                 await self._act_together(opened, thought.calls)
+                thought = await self._think(opened, number)
         except ENDS_RUN as problem:
             return ending(opened, problem, workflow.cancellation_reason())
         if thought.close_result is not None:
             return thought.close_result
         return CloseRunInput(opened.run_uuid, thought.status, thought.error_code, thought.message)
 
+    async def _first_thought(self, began: OpenAndThinkResult) -> ThinkResult:
+        """Go on with the first step where the activity that opened the run left it."""
+        opened = began.opened
+        if began.thought is not None:
+            return await self._answer(opened, 1, began.thought)
+        if began.failed_attempts:
+            self._raise_if_over()
+        step = ThinkInput(opened.run_uuid or "", 1, earlier_attempts=began.failed_attempts)
+        return await self._answer(opened, 1, await self._ask(opened, step, began.failed_attempts))
+
     async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
-        """Take step `number`; return what it came to once it has an answer, or none that it could have.
+        """Take step `number`; return what it came to once it has an answer, or none that it could have."""
+        step = ThinkInput(opened.run_uuid or "", number, self._model)
+        return await self._answer(opened, number, await self._ask(opened, step))
+
+    async def _answer(self, opened: OpenRunResult, number: int, thought: ThinkResult) -> ThinkResult:
+        """What step `number` comes to in the end, of which `thought` is the first that was heard.
 
         While a model is down the next one is asked, each in an activity of its own, with all its attempts. While no
         credits are left the step waits for some, and while its provider limits the rate it waits for its turn.
         Where runs are bounded it waits for a slot.
         """
-        attempts, turn = 0, None
         while True:
-            thought = await self._ask(opened, ThinkInput(opened.run_uuid or "", number, self._model, attempts, turn))
             if thought.park_seconds is not None:
                 await start_notifying(thought.notification_uuids)
                 self._raise_if_cancelled()
@@ -162,18 +211,20 @@ class AgentRun:
                 self._model = thought.next_model
             else:
                 return thought
-            attempts, turn = thought.attempts, thought.turn
+            step = ThinkInput(opened.run_uuid or "", number, self._model, thought.attempts, thought.turn)
+            thought = await self._ask(opened, step)
 
-    async def _ask(self, opened: OpenRunResult, step: ThinkInput) -> ThinkResult:
+    async def _ask(self, opened: OpenRunResult, step: ThinkInput, failed_attempts: int = 0) -> ThinkResult:
         model = (opened.model, *opened.fallback_models)[self._model]
+        summary = f"think {step.number} · {model}"
         try:
             return await workflow.execute_activity_method(
                 ModelActivities.think,
                 step,
-                **self._step_options(opened, opened.step_seconds, f"think {step.number} · {model}"),
+                **self._step_options(opened, opened.step_seconds, summary, failed_attempts),
             )
         except ActivityError as problem:
-            attempts = step.earlier_attempts + opened.step_attempts
+            attempts = step.earlier_attempts + opened.step_attempts - failed_attempts
             if self._outlasts(problem):
                 return ThinkResult(error_code=WORKER_STOPPED, next_model=self._model, attempts=attempts)
             if not (gave_no_answer(problem) and self._model < len(opened.fallback_models)):
@@ -247,14 +298,16 @@ class AgentRun:
         if workflow.cancellation_reason() is not None and workflow.patched(HEEDS_CANCELLATION):
             raise asyncio.CancelledError
 
-    def _step_options(self, opened: OpenRunResult, attempt_seconds: int, summary: str) -> workflow.ActivityConfig:
+    def _step_options(
+        self, opened: OpenRunResult, attempt_seconds: int, summary: str, failed_attempts: int = 0
+    ) -> workflow.ActivityConfig:
         return workflow.ActivityConfig(
             start_to_close_timeout=timedelta(seconds=attempt_seconds),
             schedule_to_close_timeout=max(self._deadline - workflow.now(), timedelta(seconds=1)),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=1),
-                maximum_attempts=opened.step_attempts,
+                initial_interval=timedelta(seconds=2**failed_attempts),
+                maximum_attempts=opened.step_attempts - failed_attempts,
                 non_retryable_error_types=[RunLost.__name__],
             ),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -301,3 +354,7 @@ class AgentRun:
                 retry_policy=RETRY_FOREVER,
                 summary="the schedule follows its row",
             )
+
+
+def _is_closed(began: OpenAndThinkResult) -> bool:
+    return began.thought is not None and began.thought.close_result is not None

@@ -10,5 +10,7 @@ RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_inter
 TRANSACTION_TIMEOUT = timedelta(seconds=30)
 # A worker heartbeats every two seconds, so one that is silent for this long is taken for dead.
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
+# The activity itself bounds the step, by settings that the workflow has not heard of yet.
+FIRST_STEP_TIMEOUT = timedelta(days=1)
 # Three looks at a gate, of a minute each, and the transactions around them.
 LOOK_TIMEOUT = timedelta(minutes=5)

@@ -46,7 +46,8 @@ class RunRequest:
     `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
     the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
     and not made. `delay_seconds`: the schedule starts it so long after its tick. `triggered_by` is the `reference` of
-    whoever started a manual run, where that is known.
+    whoever started a manual run, where that is known. `opens_and_thinks`: the activity that opens the run takes its
+    first step as well, which those of earlier versions do not.
     """
 
     heartbeat_uuid: str
@@ -58,6 +59,7 @@ class RunRequest:
     gated: bool = False
     delay_seconds: int = 0
     triggered_by: str | None = None
+    opens_and_thinks: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,20 @@ class ThinkResult:
     def status(self) -> RunStatus:
         """The status of a run that ends with this step."""
         return "error" if self.error_code else "success"
+
+
+@dataclass(frozen=True)
+class OpenAndThinkResult:
+    """An opened run, and what its first step came to.
+
+    Without `thought` the step is still to be taken, after `failed_attempts` that were made or lost. `seconds` of the
+    run's time have gone by since it was opened.
+    """
+
+    opened: OpenRunResult
+    thought: ThinkResult | None = None
+    failed_attempts: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ async def start_manual_run(
     """
     heartbeat = row.heartbeat
     gated = dry_run and heartbeat.gate is not None
-    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated)
+    request = RunRequest(
+        heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated, opens_and_thinks=True
+    )
     return await _start_by_hand(client, settings, row, request)
 
 
@@ -59,7 +61,7 @@ async def start_gated_run(client: Client, settings: Settings, row: ScheduledRow,
     """`start_manual_run` for one that asks the gate as a tick does, if there is one."""
     heartbeat = row.heartbeat
     gated = heartbeat.gate is not None
-    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated)
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated, opens_and_thinks=True)
     return await _start_by_hand(client, settings, row, request)
 
 
@@ -210,7 +212,13 @@ async def start_tick(
     heartbeat = row.heartbeat
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat(), gated=heartbeat.gate is not None),
+        RunRequest(
+            heartbeat.uuid,
+            heartbeat.version,
+            tick=tick.isoformat(),
+            gated=heartbeat.gate is not None,
+            opens_and_thinks=True,
+        ),
         id=tick_id(heartbeat, tick),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -230,7 +238,7 @@ async def start_probe(client: Client, settings: Settings, row: ScheduledRow) -> 
     heartbeat = row.heartbeat
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None),
+        RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None, opens_and_thinks=True),
         id=probe_id(heartbeat),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,

@@ -235,6 +235,7 @@ def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedul
                 row.version,
                 gated=row.gate is not None,
                 delay_seconds=start_delay_of(row) // timedelta(seconds=1),
+                opens_and_thinks=True,
             ),
             id=row.uuid,
             task_queue=settings.task_queue,

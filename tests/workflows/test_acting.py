@@ -48,7 +48,7 @@ async def test_each_step_is_named_in_temporals_ui_and_its_content_is_not_there(
     events = (await history(agent, log.uuid)).events
     scheduled = [e for e in events if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
     named = [json.loads(event.user_metadata.summary.data) for event in scheduled]
-    assert named == ["think 1 · openai:scripted", "act 2 · desk__book", "think 3 · openai:scripted"]
+    assert named == ["open and think 1", "act 2 · desk__book", "think 3 · openai:scripted"]
     assert b"Canary" not in b"".join(event.SerializeToString() for event in events)
 
 

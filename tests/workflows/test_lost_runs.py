@@ -40,18 +40,31 @@ def go_back(connection: Connection) -> None:
 
 async def test_a_run_that_the_database_has_lost_ends(working: World, model: ModelServer) -> None:
     """Else its heartbeat would wait for it for ever, and the model be paid for each attempt."""
-    answered = threading.Event()
-    reply = says("Too late.")
+    answered, reply = threading.Event(), says("Too late.")
     reply.wait_for = answered
-    model.script(reply)
+    model.script(asks(("report", {"outcome": "nothing_to_report"})), reply)
     handle = await working.start()
-    await until(lambda: model.requests)
+    await until(lambda: len(model.requests) == 2)
     await working.database.write(go_back)
     answered.set()
     assert (await handle.result()).status == "error"
-    assert len(model.requests) == 1
+    assert len(model.requests) == 2
     model.script(says("All quiet."))
     assert (await working.run_once()).status == "success"
+
+
+async def test_a_run_that_is_lost_in_its_first_step_is_opened_again(working: World, model: ModelServer) -> None:
+    """Nothing was done yet, and so its tick has a log."""
+    answered, reply = threading.Event(), says("Too late.")
+    reply.wait_for = answered
+    model.script(reply, says("All quiet."))
+    handle = await working.start("log_again")
+    await until(lambda: model.requests)
+    await working.database.write(go_back)
+    answered.set()
+    assert (await handle.result()).status == "success"
+    assert (await working.run("log_again")).response == "All quiet."
+    assert len(model.requests) == 2
 
 
 @ON_SQLITE

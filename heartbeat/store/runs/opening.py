@@ -109,7 +109,8 @@ class Refusal:
 class Opening:
     """The run as `open_run` left it; `None` where there is nothing to log. `reason` says why it does not run.
 
-    `question`: nothing was decided, for this gate is to be looked at first.
+    `question`: nothing was decided, for this gate is to be looked at first. `is_new`: it was written just now,
+    and not by an earlier attempt.
     """
 
     run: Run | None
@@ -117,6 +118,7 @@ class Opening:
     schedule_changed: bool = False
     question: GateQuestion | None = None
     notification_uuids: tuple[str, ...] = ()
+    is_new: bool = False
 
 
 def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: datetime) -> Opening:
@@ -154,9 +156,9 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     notification_uuids = gate.settle(connection, heartbeat, run, now) if gate is not None else ()
     if refusal is None:
         remind_of_changes(connection, run, heartbeat, candidate.missing, now)
-        return Opening(run, notification_uuids=notification_uuids)
+        return Opening(run, notification_uuids=notification_uuids, is_new=True)
     schedule_changed = _skip(connection, heartbeat, run, refusal, now)
-    return Opening(run, refusal.reason, schedule_changed, notification_uuids=notification_uuids)
+    return Opening(run, refusal.reason, schedule_changed, notification_uuids=notification_uuids, is_new=True)
 
 
 def _newest_due(connection: Connection, heartbeat: Heartbeat, claim: TickClaim, now: datetime) -> datetime:

@@ -1,0 +1,90 @@
+"""Open a run and take its first step, in one activity: most runs are over with it."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.gates import GateActivities
+from activities.handover import handed_over, is_handed_over
+from activities.heartbeating import heartbeating
+from activities.runs import RunActivities
+from activities.step_attempt import TIMED_OUT
+from activities.think import ModelActivities
+from heartbeat.domain.clock import Clock, utc_now
+from heartbeat.domain.contracts import (
+    OpenAndThinkResult,
+    OpenRunInput,
+    OpenRunResult,
+    ThinkInput,
+    ThinkResult,
+)
+from heartbeat.settings import Settings
+from heartbeat.store.tables.runs import Run
+from heartbeat.telemetry.light_structlog import structlog
+
+
+class FirstStepActivities:
+    """What begins a run."""
+
+    def __init__(
+        self,
+        runs: RunActivities,
+        gates: GateActivities,
+        models: ModelActivities,
+        settings: Settings,
+        now: Clock = utc_now,
+    ) -> None:
+        self._runs = runs
+        self._gates = gates
+        self._models = models
+        self._settings = settings
+        self._now = now
+
+    @activity.defn
+    async def open_and_think(self, opening: OpenRunInput) -> OpenAndThinkResult:
+        """Claim the tick and take the first step of its run.
+
+        It is tried again until it succeeds, as all that opens a run, so it takes the step once at most: whatever comes
+        of a first attempt, the next one finds the run, and leaves the step to an activity with limits of its own.
+        """
+        async with heartbeating():
+            claimed = await self._gates.claim(opening)
+            opened = self._runs.result(claimed)
+            if claimed.run is None or not opened.should_run:
+                return OpenAndThinkResult(opened)
+            with structlog.contextvars.bound_contextvars(run_id=claimed.run.uuid):
+                return await self._begin(claimed.run, opened, claimed.is_new)
+
+    async def _begin(self, run: Run, opened: OpenRunResult, is_new: bool) -> OpenAndThinkResult:
+        thought, failed_attempts = None, 0
+        # Where runs are bounded a step needs a slot; where a step is tried once, Temporal has to know of it.
+        if opened.step_attempts > 1 and not self._settings.bounds():
+            if not is_new:
+                failed_attempts = 1
+            elif activity.info().attempt == 1 and not activity.is_worker_shutdown():
+                thought = await self._think(opened)
+        seconds = (self._now() - run.started_at).total_seconds()
+        return OpenAndThinkResult(opened, thought, failed_attempts, max(0.0, seconds))
+
+    async def _think(self, opened: OpenRunResult) -> ThinkResult | None:
+        """Take the step; `None` if the workflow was cancelled, which then closes the run."""
+        limit = min(opened.step_seconds, opened.run_seconds)
+        try:
+            async with asyncio.timeout(limit):
+                return await self._models.take(ThinkInput(opened.run_uuid or "", 1))
+        except TimeoutError:
+            words = f"The step did not end in time ({limit} s for a model to answer)."
+            raise ApplicationError(words, type=TIMED_OUT) from None
+        except ApplicationError as failure:
+            if failure.non_retryable or _outlasts(failure, opened):
+                return ThinkResult(error_code=failure.type, message=failure.message)
+            raise
+        except asyncio.CancelledError:
+            return handed_over(0, 0) if is_handed_over() else None
+
+
+def _outlasts(failure: ApplicationError, opened: OpenRunResult) -> bool:
+    """Whether the run has no time left when it could be tried again."""
+    return (failure.next_retry_delay or timedelta()) >= timedelta(seconds=opened.run_seconds)
