@@ -106,7 +106,8 @@ async def running_worker(
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
     gates = GateActivities(runs, GateReader(database, settings, refresher))
-    first_steps = FirstStepActivities(runs, gates, models, settings, now)
+    slots = SlotKeeper(partial(wake_all, client), database, settings, now) if settings.bounds() else None
+    first_steps = FirstStepActivities(runs, gates, partial(slots.take, models.take) if slots else models.take, now)
     schedules = ScheduleActivities(temporal_schedules)
     notifications = NotificationActivities(database, settings, now)
     upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now, tick_clock)
@@ -125,8 +126,8 @@ async def running_worker(
     interceptors: list[Interceptor] = [LogContext(), NamedFailures(), Handover(), guard]
     if settings.build_id:
         interceptors.append(UpgradesWhileWaiting(partial(let_upgrade, client)))
-    if settings.bounds():
-        interceptors.append(SlotKeeper(partial(wake_all, client), database, settings, now))
+    if slots:
+        interceptors.append(slots)
     workers = [
         Worker(
             client,

@@ -10,8 +10,8 @@ from activities.gates import GateActivities
 from activities.handover import handed_over, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.runs import RunActivities
+from activities.slots import Take
 from activities.step_attempt import TIMED_OUT
-from activities.think import ModelActivities
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import (
     OpenAndThinkResult,
@@ -20,26 +20,23 @@ from heartbeat.domain.contracts import (
     ThinkInput,
     ThinkResult,
 )
-from heartbeat.settings import Settings
 from heartbeat.store.tables.runs import Run
 from heartbeat.telemetry.light_structlog import structlog
 
 
 class FirstStepActivities:
-    """What begins a run."""
+    """What begins a run. `take` takes a step of it."""
 
     def __init__(
         self,
         runs: RunActivities,
         gates: GateActivities,
-        models: ModelActivities,
-        settings: Settings,
+        take: Take,
         now: Clock = utc_now,
     ) -> None:
         self._runs = runs
         self._gates = gates
-        self._models = models
-        self._settings = settings
+        self._take = take
         self._now = now
 
     @activity.defn
@@ -59,8 +56,8 @@ class FirstStepActivities:
 
     async def _begin(self, run: Run, opened: OpenRunResult, is_new: bool) -> OpenAndThinkResult:
         thought, failed_attempts = None, 0
-        # Where runs are bounded a step needs a slot; where a step is tried once, Temporal has to know of it.
-        if opened.step_attempts > 1 and not self._settings.bounds():
+        # Where a step is tried but once, Temporal has to know of it.
+        if opened.step_attempts > 1:
             if not is_new:
                 failed_attempts = 1
             elif activity.info().attempt == 1 and not activity.is_worker_shutdown():
@@ -73,7 +70,7 @@ class FirstStepActivities:
         limit = min(opened.step_seconds, opened.run_seconds)
         try:
             async with asyncio.timeout(limit):
-                return await self._models.take(ThinkInput(opened.run_uuid or "", 1))
+                return await self._take(ThinkInput(opened.run_uuid or "", 1))
         except TimeoutError:
             words = f"The step did not end in time ({limit} s for a model to answer)."
             raise ApplicationError(words, type=TIMED_OUT) from None

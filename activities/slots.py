@@ -17,6 +17,8 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.runs.slots import SlotClaim, Waking, claim_slots, release_slots
 
+# Takes a step of a run.
+Take = Callable[[ThinkInput], Awaitable[ThinkResult]]
 # Tells the workflows of runs, each by its id, that this step of theirs goes on; for so many seconds at most.
 Wake = Callable[[Sequence[tuple[str, int]], float], Awaitable[int]]
 # A step or the end of a run waits no longer for others to be woken: whom it leaves Upkeep tells.
@@ -29,7 +31,7 @@ NO_SLOT = "As many runs of its project, or requests to its provider, are under w
 
 
 class SlotKeeper(Interceptor):
-    """Has each `think` take the slots that it needs, and give them back; those of a run that ends as well.
+    """Has each step that asks a model take the slots that it needs, and give them back; a run that ends as well.
 
     A worker has one only where something is bounded.
     """
@@ -45,7 +47,23 @@ class SlotKeeper(Interceptor):
         """Stand before an activity."""
         return _Keeping(next, self)
 
-    async def claim(self, step: ThinkInput) -> ThinkResult | None:
+    async def take(self, take: Take, step: ThinkInput) -> ThinkResult:
+        """Take a step with its slots, or have it wait for them."""
+        if (waits := await self._claim(step)) is not None:
+            return waits
+        try:
+            result = await take(step)
+        except BaseException:
+            # The next attempt has it then. Were it to wait, in an activity of its own, the attempts would begin anew.
+            if _is_last_attempt() and not is_handed_over():
+                await self.release(step.run_uuid, PROVIDER)
+            raise
+        if result.error_code != WORKER_STOPPED:
+            is_over = result.close_result is not None or result.park_seconds is not None
+            await self.release(step.run_uuid, "" if is_over else PROVIDER)
+        return result
+
+    async def _claim(self, step: ThinkInput) -> ThinkResult | None:
         """Take the slots of a step; where one is not free the step waits, and no attempt was made."""
         run_time = timedelta(seconds=self._settings.run_timeout_seconds) + MARGIN
         step_time = timedelta(seconds=self._settings.step_timeout_seconds) + MARGIN
@@ -77,27 +95,12 @@ class _Keeping(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         [message, *_] = input.args or [None]
         if isinstance(message, ThinkInput):
-            return await self._think(input, message)
+            return await self._keeper.take(lambda step: self.next.execute_activity(input), message)
         result = await super().execute_activity(input)
         waits = isinstance(message, ActInput) and result.approval_seconds is not None
         # A run that has ended, or waits for a person, holds nothing.
         if waits or isinstance(message, CloseRunInput):
             await self._keeper.release(message.run_uuid)
-        return result
-
-    async def _think(self, input: ExecuteActivityInput, step: ThinkInput) -> ThinkResult:  # noqa: A002
-        if (waits := await self._keeper.claim(step)) is not None:
-            return waits
-        try:
-            result: ThinkResult = await super().execute_activity(input)
-        except BaseException:
-            # The next attempt has it then. Were it to wait, in an activity of its own, the attempts would begin anew.
-            if _is_last_attempt() and not is_handed_over():
-                await self._keeper.release(step.run_uuid, PROVIDER)
-            raise
-        if result.error_code != WORKER_STOPPED:
-            is_over = result.close_result is not None or result.park_seconds is not None
-            await self._keeper.release(step.run_uuid, "" if is_over else PROVIDER)
         return result
 
 

@@ -1,8 +1,8 @@
-"""A small project beside a large one whose runs are bounded, where a model takes a second as models do.
+"""A small project beside a large one whose runs are bounded, where a model takes its time, as models do.
 
 2,000 runs of the large one are queued (`FAIRNESS_RUNS`), of which ten may be under way at once (`concurrent_runs`),
-with two workers. Runs of the small one come one at a time, and ten at once. What a run takes is told without its
-model's second.
+with two workers. Runs of the small one come one at a time, and ten at once. What a run takes is told without the
+model's two seconds.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 
 RUN = columns(Run)
-MODEL_SECONDS = 1.0
+MODEL_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0
 PLANS = {"self_hosted": {"concurrent_runs": TEN}}
 

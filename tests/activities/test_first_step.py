@@ -52,7 +52,7 @@ class FirstStep:
         toolbox = Toolbox(settings, refresher)
         runs, models = RunActivities(database, settings), ModelActivities(database, settings, toolbox)
         gates = GateActivities(runs, GateReader(database, settings, refresher))
-        activity = FirstStepActivities(runs, gates, models, settings)
+        activity = FirstStepActivities(runs, gates, models.take)
         self.environment.info = replace(self.environment.info, attempt=attempt)
         request = RunRequest(self.world.heartbeat.uuid, 0, "manual", "log_1", opens_and_thinks=True)
         opening = OpenRunInput(request, by_hand(self.world.heartbeat).workflow_id, "run-1", None)
@@ -98,8 +98,8 @@ async def test_a_repetition_asks_nobody_and_counts_the_attempt(world: World, mod
 
 @pytest.mark.parametrize(
     ("attempt", "limits"),
-    [(2, {}), (1, {"step_attempts": 1}), (1, {"provider_concurrency": {"openai": 1}})],
-    ids=["opened late", "tried once", "bounded"],
+    [(2, {}), (1, {"step_attempts": 1})],
+    ids=["opened late", "tried once"],
 )
 @ON_SQLITE
 async def test_the_step_is_left_to_an_activity_of_its_own(
