@@ -5,19 +5,16 @@ and takes the first step, each later step is an activity of its own, and the las
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.act import ToolActivities
-    from activities.first_step import FirstStepActivities
-    from activities.gates import GateActivities
     from activities.runs import RunActivities
     from activities.schedules import ScheduleActivities
     from activities.think import ModelActivities
@@ -29,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         CloseRunInput,
         CloseRunResult,
         OpenAndThinkResult,
-        OpenRunInput,
         OpenRunResult,
         PendingCall,
         RunRequest,
@@ -38,19 +34,12 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from heartbeat.domain.errors import RunLost
+    from workflows.beginnings import begin
     from workflows.endings import OutOfTime, at_limit, ending, gave_no_answer, was_handed_over
     from workflows.notify import start_notifying
-    from workflows.options import (
-        FIRST_STEP_TIMEOUT,
-        HEARTBEAT_TIMEOUT,
-        LOOK_TIMEOUT,
-        RETRY_FOREVER,
-        TRANSACTION_TIMEOUT,
-    )
+    from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER, TRANSACTION, TRANSACTION_TIMEOUT
+    from workflows.shield import shielded
 
-T = TypeVar("T")
-
-SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # In the history of a run whose failed call had others beside it. Runs of earlier versions left those to themselves.
 ENDS_ALL_CALLS = "ends-all-calls"
 # In the history of a run that was cancelled while a step of it ended all the same. Earlier versions went on with it.
@@ -62,8 +51,6 @@ KEEPS_ITS_MODEL = "keeps-its-model"
 OUTLASTS_STOPS = "outlasts-stops"
 # What a step raises that ends its run.
 ENDS_RUN = (ActivityError, asyncio.CancelledError, OutOfTime)
-# Opening and closing are tried until they succeed: a run that began is always closed.
-TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
 
 @workflow.defn(name=AGENT_RUN)
@@ -76,7 +63,7 @@ class AgentRun:
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
-        began = await self._begin(request)
+        began = await begin(request)
         opened = began.opened
         if not opened.should_run:
             await self._sync_schedule(request, opened.schedule_changed)
@@ -93,56 +80,6 @@ class AgentRun:
     def decided(self, number: int) -> None:
         """A person decided about step `number`, or there are credits or a slot for it; what it is, is in the store."""
         self._decided.add(number)
-
-    async def _begin(self, request: RunRequest) -> OpenAndThinkResult:
-        """Open the run and take its first step. One that is cancelled before is opened all the same, to be closed."""
-        info = workflow.info()
-        start = info.typed_search_attributes.get(SCHEDULED_FOR)
-        scheduled_for = (start - timedelta(seconds=request.delay_seconds)).isoformat() if start else request.tick
-        opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
-        if request.opens_and_thinks:
-            try:
-                began = await self._open_and_think(opening)
-            except (ActivityError, asyncio.CancelledError):
-                pass
-            else:
-                await start_notifying(began.opened.notification_uuids)
-                return began
-        return OpenAndThinkResult(await self._open(opening))
-
-    async def _open_and_think(self, opening: OpenRunInput) -> OpenAndThinkResult:
-        return await workflow.execute_activity_method(
-            FirstStepActivities.open_and_think,
-            opening,
-            start_to_close_timeout=FIRST_STEP_TIMEOUT,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RETRY_FOREVER,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary="open and think 1",
-        )
-
-    async def _open(self, opening: OpenRunInput) -> OpenRunResult:
-        if not opening.request.gated:
-            opened = await self._shielded(
-                workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
-            )
-            if not opened.look_first:
-                return opened
-        return await self._shielded(self._look_and_open(opening))
-
-    async def _look_and_open(self, opening: OpenRunInput) -> OpenRunResult:
-        """Open it by an activity of its own, which may wait for others: a local one would hold the workflow's task."""
-        opened = await workflow.execute_activity_method(
-            GateActivities.look_at_gate,
-            opening,
-            start_to_close_timeout=LOOK_TIMEOUT,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RETRY_FOREVER,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary="look at the gate",
-        )
-        await start_notifying(opened.notification_uuids)
-        return opened
 
     async def _take_steps(self, began: OpenAndThinkResult) -> CloseRunInput | CloseRunResult:
         """Think and act until an answer is the last one. It closed the run, or here is how to."""
@@ -242,7 +179,7 @@ class AgentRun:
                     # In order: asyncio.TaskGroup cancels in the order of a set, which differs from replay to replay.
                     for task in tasks:
                         task.cancel()
-                await self._shielded(asyncio.gather(*tasks, return_exceptions=True))
+                await shielded(asyncio.gather(*tasks, return_exceptions=True))
             raise
 
     async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
@@ -333,17 +270,7 @@ class AgentRun:
         self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
 
     async def _close(self, closing: CloseRunInput) -> CloseRunResult:
-        return await self._shielded(
-            workflow.execute_local_activity_method(RunActivities.close_run, closing, **TRANSACTION)
-        )
-
-    async def _shielded(self, transaction: Awaitable[T]) -> T:
-        """Await it to its end, whatever is cancelled meanwhile: no run is left open."""
-        task = asyncio.ensure_future(transaction)
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(task)
-        return task.result()
+        return await shielded(workflow.execute_local_activity_method(RunActivities.close_run, closing, **TRANSACTION))
 
     async def _sync_schedule(self, request: RunRequest, schedule_changed: bool) -> None:
         if schedule_changed:
