@@ -1,6 +1,7 @@
 """Open a run and take its first step, in one activity: most runs are over with it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import activity
@@ -22,6 +23,11 @@ from heartbeat.domain.contracts import (
 )
 from heartbeat.store.tables.runs import Run
 from heartbeat.telemetry.light_structlog import structlog
+
+# A request has its own limit, which says more: this one is for what is around it.
+MARGIN_SECONDS = 2
+# Before what failed is tried again, where the provider does not say how long.
+RETRY_DELAY = timedelta(seconds=1)
 
 
 class FirstStepActivities:
@@ -49,8 +55,11 @@ class FirstStepActivities:
         async with heartbeating():
             claimed = await self._gates.claim(opening)
             opened = self._runs.result(claimed)
-            if claimed.run is None or not opened.should_run:
+            if claimed.run is None or claimed.run.status == "skipped":
                 return OpenAndThinkResult(opened)
+            if not opened.should_run:
+                # A lost attempt closed it, perhaps before anybody was told: the workflow closes it again.
+                return OpenAndThinkResult(replace(opened, should_run=True), ThinkResult())
             with structlog.contextvars.bound_contextvars(run_id=claimed.run.uuid):
                 return await self._begin(claimed.run, opened, claimed.is_new)
 
@@ -59,29 +68,33 @@ class FirstStepActivities:
         # Where a step is tried but once, Temporal has to know of it.
         if opened.step_attempts > 1:
             if not is_new:
-                failed_attempts = 1
+                thought, failed_attempts = self._next_model(run, opened), 1
             elif activity.info().attempt == 1 and not activity.is_worker_shutdown():
-                thought = await self._think(opened)
-        seconds = (self._now() - run.started_at).total_seconds()
-        return OpenAndThinkResult(opened, thought, failed_attempts, max(0.0, seconds))
+                thought = await self._think(run, opened)
+        return OpenAndThinkResult(opened, thought, failed_attempts, self._seconds(run))
 
-    async def _think(self, opened: OpenRunResult) -> ThinkResult | None:
+    def _seconds(self, run: Run) -> float:
+        return max(0.0, (self._now() - run.started_at).total_seconds())
+
+    def _next_model(self, run: Run, opened: OpenRunResult) -> ThinkResult | None:
+        """Have the next model asked where the lost attempt has used half of the run's time, as later ones do."""
+        if not (opened.fallback_models and opened.run_seconds / 2 < self._seconds(run) < opened.run_seconds):
+            return None
+        return ThinkResult(next_model=1, attempts=1)
+
+    async def _think(self, run: Run, opened: OpenRunResult) -> ThinkResult | None:
         """Take the step; `None` if the workflow was cancelled, which then closes the run."""
-        limit = min(opened.step_seconds, opened.run_seconds)
+        limit = min(opened.step_seconds + MARGIN_SECONDS, opened.run_seconds)
         try:
             async with asyncio.timeout(limit):
                 return await self._take(ThinkInput(opened.run_uuid or "", 1))
         except TimeoutError:
-            words = f"The step did not end in time ({limit} s for a model to answer)."
+            words = f"The step did not end in time ({opened.step_seconds} s for a model to answer)."
             raise ApplicationError(words, type=TIMED_OUT) from None
         except ApplicationError as failure:
-            if failure.non_retryable or _outlasts(failure, opened):
+            left = timedelta(seconds=opened.run_seconds - self._seconds(run))
+            if failure.non_retryable or (failure.next_retry_delay or RETRY_DELAY) >= left:
                 return ThinkResult(error_code=failure.type, message=failure.message)
             raise
         except asyncio.CancelledError:
             return handed_over(0, 0) if is_handed_over() else None
-
-
-def _outlasts(failure: ApplicationError, opened: OpenRunResult) -> bool:
-    """Whether the run has no time left when it could be tried again."""
-    return (failure.next_retry_delay or timedelta()) >= timedelta(seconds=opened.run_seconds)

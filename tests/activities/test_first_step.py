@@ -5,9 +5,11 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -17,6 +19,7 @@ from activities.gates import GateActivities
 from activities.runs import RunActivities
 from activities.think import ModelActivities
 from activities.toolbox import Toolbox
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.contracts import (
     WORKER_STOPPED,
     CloseRunResult,
@@ -26,6 +29,8 @@ from heartbeat.domain.contracts import (
     ThinkResult,
 )
 from heartbeat.gates.looking import GateReader
+from heartbeat.store.database.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, fails, says
@@ -40,6 +45,8 @@ class FirstStep:
 
     world: World
     limits: dict[str, Any]
+    # So long ago the run was opened.
+    later: timedelta = timedelta()
 
     def __post_init__(self) -> None:
         self.environment = ActivityEnvironment()
@@ -52,7 +59,7 @@ class FirstStep:
         toolbox = Toolbox(settings, refresher)
         runs, models = RunActivities(database, settings), ModelActivities(database, settings, toolbox)
         gates = GateActivities(runs, GateReader(database, settings, refresher))
-        activity = FirstStepActivities(runs, gates, models.take)
+        activity = FirstStepActivities(runs, gates, models.take, lambda: utc_now() + self.later)
         self.environment.info = replace(self.environment.info, attempt=attempt)
         request = RunRequest(self.world.heartbeat.uuid, 0, "manual", "log_1", opens_and_thinks=True)
         opening = OpenRunInput(request, by_hand(self.world.heartbeat).workflow_id, "run-1", None)
@@ -96,6 +103,30 @@ async def test_a_repetition_asks_nobody_and_counts_the_attempt(world: World, mod
     assert model.requests == []
 
 
+@ON_SQLITE
+async def test_a_repetition_closes_again_what_its_answer_closed(world: World, model: ModelServer) -> None:
+    """The worker may have died before the workflow heard of whom to tell."""
+    await FirstStep(world, {}).result()
+    began = await FirstStep(world, {}).result(attempt=2)
+    assert (began.opened.should_run, began.opened.run_uuid, began.thought) == (True, "log_1", ThinkResult())
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(("minutes", "model_index"), [(5, None), (10, 1), (20, None)])
+@ON_SQLITE
+async def test_half_of_the_time_is_left_to_another_model(
+    world: World, model: ModelServer, minutes: int, model_index: int | None
+) -> None:
+    table = columns(Heartbeat)
+    await world.database.write(lambda c: c.execute(update(table).values(fallback_models=["openai:other"])))
+    model.script(fails(503))
+    with pytest.raises(ApplicationError):
+        await FirstStep(world, {}).result()
+    began = await FirstStep(world, {}, later=timedelta(minutes=minutes)).result(attempt=2)
+    assert (began.thought and began.thought.next_model) == model_index
+    assert began.failed_attempts == 1
+
+
 @pytest.mark.parametrize(
     ("attempt", "limits"),
     [(2, {}), (1, {"step_attempts": 1})],
@@ -112,15 +143,19 @@ async def test_the_step_is_left_to_an_activity_of_its_own(
 
 @pytest.mark.parametrize(
     ("reply", "code"),
-    [(fails(401), "key_rejected"), (fails(429, headers={"Retry-After": "60"}), "rate_limited")],
-    ids=["for good", "for longer than the run may take"],
+    [
+        (fails(401), "key_rejected"),
+        (fails(429, headers={"Retry-After": "60"}), "rate_limited"),
+        (fails(429, headers={"Retry-After": "29"}), "rate_limited"),
+    ],
+    ids=["for good", "for longer than the run may take", "for longer than the run has left"],
 )
 @ON_SQLITE
 async def test_a_failure_that_is_not_tried_again_ends_the_run(
     world: World, model: ModelServer, reply: Reply, code: str
 ) -> None:
     model.script(reply)
-    began = await FirstStep(world, {"run_timeout_seconds": 30}).result()
+    began = await FirstStep(world, {"run_timeout_seconds": 30}, later=timedelta(seconds=2)).result()
     assert began.thought
     assert began.thought.error_code == code
     assert began.thought.message
@@ -128,8 +163,12 @@ async def test_a_failure_that_is_not_tried_again_ends_the_run(
 
 @pytest.mark.parametrize(
     ("limits", "code"),
-    [({}, "provider_error"), ({"step_timeout_seconds": 1}, "step_timeout")],
-    ids=["failed", "late"],
+    [
+        ({}, "provider_error"),
+        ({"step_timeout_seconds": 1}, "timeout"),
+        ({"run_timeout_seconds": 1}, "step_timeout"),
+    ],
+    ids=["failed", "late", "later than its run"],
 )
 @ON_SQLITE
 async def test_a_failure_that_may_pass_is_tried_again(
