@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.gates import GateActivities
-from activities.handover import handed_over, is_handed_over
+from activities.handover import handed_over, is_cancelled, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.runs import RunActivities
 from activities.slots import Take
@@ -65,8 +65,8 @@ class FirstStepActivities:
 
     async def _begin(self, run: Run, opened: OpenRunResult, is_new: bool) -> OpenAndThinkResult:
         thought, failed_attempts = None, 0
-        # Where a step is tried but once, Temporal has to know of it.
-        if opened.step_attempts > 1:
+        # Where a step is tried but once, Temporal has to know of it. Who is to be told of a gate does not wait for it.
+        if opened.step_attempts > 1 and not opened.notification_uuids:
             if not is_new:
                 thought, failed_attempts = self._next_model(run, opened), 1
             elif activity.info().attempt == 1 and not activity.is_worker_shutdown():
@@ -97,4 +97,8 @@ class FirstStepActivities:
                 return ThinkResult(error_code=failure.type, message=failure.message)
             raise
         except asyncio.CancelledError:
-            return handed_over(0, 0) if is_handed_over() else None
+            if is_handed_over():
+                return handed_over(0, 0)
+            if is_cancelled():
+                return None
+            raise

@@ -23,6 +23,12 @@ def is_handed_over() -> bool:
     return details is not None and details.worker_shutdown and not details.cancel_requested
 
 
+def is_cancelled() -> bool:
+    """Whether an activity is being cancelled because its workflow is."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested
+
+
 def handed_over(model_index: int, attempts: int) -> ThinkResult:
     """Have a step go on in an activity of its own, in which so many attempts at it count as made."""
     return ThinkResult(error_code=WORKER_STOPPED, message=WORDS, next_model=model_index, attempts=attempts)

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from heartbeat.domain.errors import RunLost
+    from heartbeat.temporal.converter import read_request
     from workflows.beginnings import begin
     from workflows.endings import OutOfTime, at_limit, ending, gave_no_answer, was_handed_over
     from workflows.notify import start_notifying
@@ -62,8 +63,10 @@ class AgentRun:
         self._model = 0
 
     @workflow.run
-    async def run(self, request: RunRequest) -> RunResult:
-        began = await begin(request)
+    async def run(self, request: RunRequest, begins_with: str | None = None) -> RunResult:
+        if begins_with is None:
+            request = read_request(request)
+        began = await begin(request, begins_with)
         opened = began.opened
         if not opened.should_run:
             await self._sync_schedule(request, opened.schedule_changed)

@@ -11,7 +11,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.first_step import FirstStepActivities
     from activities.gates import GateActivities
     from activities.runs import RunActivities
-    from heartbeat.domain.contracts import OpenAndThinkResult, OpenRunInput, OpenRunResult, RunRequest
+    from heartbeat.domain.contracts import (
+        OPEN_AND_THINK,
+        OpenAndThinkResult,
+        OpenRunInput,
+        OpenRunResult,
+        RunRequest,
+    )
     from workflows.notify import start_notifying
     from workflows.options import FIRST_STEP_TIMEOUT, HEARTBEAT_TIMEOUT, LOOK_TIMEOUT, RETRY_FOREVER, TRANSACTION
     from workflows.shield import shielded
@@ -19,13 +25,13 @@ with workflow.unsafe.imports_passed_through():
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
-async def begin(request: RunRequest) -> OpenAndThinkResult:
+async def begin(request: RunRequest, begins_with: str | None) -> OpenAndThinkResult:
     """Open the run and take its first step. One that is cancelled before is opened all the same, to be closed."""
     info = workflow.info()
     start = info.typed_search_attributes.get(SCHEDULED_FOR)
     scheduled_for = (start - timedelta(seconds=request.delay_seconds)).isoformat() if start else request.tick
     opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
-    if request.opens_and_thinks:
+    if begins_with == OPEN_AND_THINK:
         try:
             began = await _open_and_think(opening)
         except (ActivityError, asyncio.CancelledError):

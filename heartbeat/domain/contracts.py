@@ -13,6 +13,10 @@ PauseReason = Literal["errors", "budget", "operator", "plan", "needs_reconnect"]
 AGENT_RUN = "AgentRun"
 UPKEEP = "Upkeep"
 NOTIFY = "Notify"
+# The second argument of `AgentRun`: the activity that opens the run takes its first step as well. In runs without one,
+# which an earlier version started, two do. A worker of such a version takes one argument alone, so that it leaves the
+# run to those who can begin it so: what another began otherwise no replay could go on with.
+OPEN_AND_THINK = "open_and_think"
 UPKEEP_SCHEDULE_ID = "heartbeat-upkeep"
 # Why a step was not ended by the worker that had it: another one goes on with it.
 WORKER_STOPPED = "worker_stopped"
@@ -46,8 +50,7 @@ class RunRequest:
     `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
     the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
     and not made. `delay_seconds`: the schedule starts it so long after its tick. `triggered_by` is the `reference` of
-    whoever started a manual run, where that is known. `opens_and_thinks`: the activity that opens the run takes its
-    first step as well, which those of earlier versions do not.
+    whoever started a manual run, where that is known.
     """
 
     heartbeat_uuid: str
@@ -59,7 +62,11 @@ class RunRequest:
     gated: bool = False
     delay_seconds: int = 0
     triggered_by: str | None = None
-    opens_and_thinks: bool = False
+
+    @property
+    def arguments(self) -> list[object]:
+        """What `AgentRun` is started with."""
+        return [self, OPEN_AND_THINK]
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ MARGIN = timedelta(minutes=1)
 
 async def version_of(client: Client, description: ScheduleDescription) -> int:
     """Return the row's version that a schedule was put from; 0 when a person changed its input in Temporal's UI."""
-    request = await _request(client, description)
-    return request.version if request else 0
+    request, *_ = await _arguments(client, description) or [None]
+    return request.version if isinstance(request, RunRequest) else 0
 
 
 async def is_as_built(client: Client, description: ScheduleDescription, built: Schedule) -> bool:
@@ -33,7 +33,7 @@ async def is_as_built(client: Client, description: ScheduleDescription, built: S
     assert isinstance(wanted, ScheduleActionStartWorkflow)
     if not isinstance(action, ScheduleActionStartWorkflow) or _plain(there, action) != _plain(built, wanted):
         return False
-    if await _request(client, description) != wanted.args[0]:
+    if await _arguments(client, description) != list(wanted.args):
         return False
     shown = {SUMMARY: action.static_summary, **(action.memo or {})}
     return await _decoded(client, shown) == {SUMMARY: wanted.static_summary, **(wanted.memo or {})}
@@ -62,16 +62,15 @@ def _turn(action: ScheduleActionStartWorkflow) -> tuple[str | None, float | None
     return action.priority.fairness_key, None if weight is None else round(weight, 3)
 
 
-async def _request(client: Client, description: ScheduleDescription) -> RunRequest | None:
+async def _arguments(client: Client, description: ScheduleDescription) -> list[Any] | None:
     """Read what the schedule starts runs with; `None` for what no program wrote."""
     action = description.schedule.action
     assert isinstance(action, ScheduleActionStartWorkflow)
     try:
-        [request] = await client.data_converter.decode(list(action.args), [RunRequest])
+        return await client.data_converter.decode(list(action.args), [RunRequest, str][: len(action.args)])
     except Exception as problem:  # whatever a converter makes of it
         log.warning("the input of the schedule %s is not ours and is replaced: %r", description.id, problem)
         return None
-    return request if isinstance(request, RunRequest) else None
 
 
 async def _decoded(client: Client, payloads: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from temporalio.converter import (
     value_to_type,
 )
 
-from heartbeat.domain.contracts import WIRE_NAMES
+from heartbeat.domain.contracts import WIRE_NAMES, RunRequest
 
 PLAIN = (str, int, bool)
 FIELD_NAMES = {wire: name for name, wire in WIRE_NAMES.items()}
@@ -55,6 +55,14 @@ CONVERTERS = [
     JSON if isinstance(converter, JSONPlainPayloadConverter) else converter
     for converter in DefaultPayloadConverter.default_encoding_payload_converters
 ]
+
+
+def read_request(request: Any) -> RunRequest:
+    """Read the argument of a run that has one alone. The SDK reads arguments by their types if all are there, else as
+    what JSON has.
+    """
+    read: RunRequest = value_to_type(RunRequest, request, [MessageDecoder()])
+    return read
 
 
 class MessagePayloadConverter(CompositePayloadConverter):

@@ -51,9 +51,7 @@ async def start_manual_run(
     """
     heartbeat = row.heartbeat
     gated = dry_run and heartbeat.gate is not None
-    request = RunRequest(
-        heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated, opens_and_thinks=True
-    )
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated)
     return await _start_by_hand(client, settings, row, request)
 
 
@@ -61,7 +59,7 @@ async def start_gated_run(client: Client, settings: Settings, row: ScheduledRow,
     """`start_manual_run` for one that asks the gate as a tick does, if there is one."""
     heartbeat = row.heartbeat
     gated = heartbeat.gate is not None
-    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated, opens_and_thinks=True)
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated)
     return await _start_by_hand(client, settings, row, request)
 
 
@@ -76,7 +74,7 @@ async def _start_by_hand(client: Client, settings: Settings, row: ScheduledRow, 
     workflow_id = manual_workflow_id(row.heartbeat, request.run_uuid)
     start = client.start_workflow(
         AGENT_RUN,
-        request,
+        args=request.arguments,
         id=workflow_id,
         task_queue=settings.task_queue,
         result_type=RunResult,
@@ -210,15 +208,10 @@ async def start_tick(
     The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`, `NoAnswer`.
     """
     heartbeat = row.heartbeat
+    request = RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat(), gated=heartbeat.gate is not None)
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(
-            heartbeat.uuid,
-            heartbeat.version,
-            tick=tick.isoformat(),
-            gated=heartbeat.gate is not None,
-            opens_and_thinks=True,
-        ),
+        args=request.arguments,
         id=tick_id(heartbeat, tick),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -236,9 +229,10 @@ async def start_probe(client: Client, settings: Settings, row: ScheduledRow) -> 
     One that failed in Temporal without coming to its log (terminated by hand, say) may be started anew.
     """
     heartbeat = row.heartbeat
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None)
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None, opens_and_thinks=True),
+        args=request.arguments,
         id=probe_id(heartbeat),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,

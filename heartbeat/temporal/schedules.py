@@ -227,16 +227,12 @@ class Schedules:
 def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedule:
     """The whole schedule of a heartbeat; nothing of what Temporal had before is kept."""
     row = scheduled.heartbeat
+    delay_seconds = start_delay_of(row) // timedelta(seconds=1)
+    request = RunRequest(row.uuid, row.version, gated=row.gate is not None, delay_seconds=delay_seconds)
     return Schedule(
         action=ScheduleActionStartWorkflow(
             AGENT_RUN,
-            RunRequest(
-                row.uuid,
-                row.version,
-                gated=row.gate is not None,
-                delay_seconds=start_delay_of(row) // timedelta(seconds=1),
-                opens_and_thinks=True,
-            ),
+            args=request.arguments,
             id=row.uuid,
             task_queue=settings.task_queue,
             static_summary=run_summary(scheduled.bot_name, row.prompt),

@@ -61,7 +61,7 @@ class FirstStep:
         gates = GateActivities(runs, GateReader(database, settings, refresher))
         activity = FirstStepActivities(runs, gates, models.take, lambda: utc_now() + self.later)
         self.environment.info = replace(self.environment.info, attempt=attempt)
-        request = RunRequest(self.world.heartbeat.uuid, 0, "manual", "log_1", opens_and_thinks=True)
+        request = RunRequest(self.world.heartbeat.uuid, 0, "manual", "log_1")
         opening = OpenRunInput(request, by_hand(self.world.heartbeat).workflow_id, "run-1", None)
         try:
             yield asyncio.ensure_future(self.environment.run(activity.open_and_think, opening))

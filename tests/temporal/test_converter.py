@@ -84,7 +84,7 @@ def test_an_earlier_version_finds_every_field_under_its_old_name() -> None:
     request = RunRequest("hb_1", 7, "manual", "log_1", dry_run=True)
     old_request = {"heartbeat": "hb_1", "version": 7, "trigger": "manual", "run": "log_1", "tick": None}
     old_request["dry_run"] = True
-    new_fields = {"gated": False, "delay_seconds": 0, "triggered_by": None, "opens_and_thinks": False}
+    new_fields = {"gated": False, "delay_seconds": 0, "triggered_by": None}
     assert written(OpenRunInput(request, "workflow", "attempt", None))["request"] == old_request | new_fields
     # What came later has its default, or an upgrade would find every schedule changed and put it again.
     before = DataConverter.default.payload_converter.to_payload(old_request)
