@@ -87,7 +87,7 @@ class FirstStepActivities:
         limit = min(opened.step_seconds + MARGIN_SECONDS, opened.run_seconds)
         try:
             async with asyncio.timeout(limit):
-                return await self._take(ThinkInput(opened.run_uuid or "", 1))
+                return await self._take(ThinkInput(run.uuid, 1))
         except TimeoutError:
             words = f"The step did not end in time ({opened.step_seconds} s for a model to answer)."
             raise ApplicationError(words, type=TIMED_OUT) from None

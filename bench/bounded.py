@@ -13,7 +13,7 @@ from time import monotonic
 from sqlalchemy import Connection, func, select
 from temporalio.client import Client
 
-from bench.fairness import AT_ONCE, FEW, PAUSE_SECONDS, QUEUED, TEN, TIMES, row_of
+from bench.fairness import FEW, PAUSE_SECONDS, QUEUED, TEN, TIMES, begun, queue_many, row_of
 from bench.goals import Result, rounded
 from bench.processes import PYTHON, running
 from bench.quantiles import quantile
@@ -46,7 +46,7 @@ async def measure() -> Result:
         with running([*PYTHON, "worker"], stack.home / "worker2.log", variables(stack.settings)):
             await _at_once(stack, client, small)
             idle = await _few(stack, client, small)
-            await _queue_many(stack, client)
+            await _queue_until_opened(stack, client)
             before, began = await stack.database.read(_ended), monotonic()
             loaded = await _few(stack, client, small)
             ended = await stack.database.read(_ended)
@@ -92,20 +92,14 @@ def _finished(connection: Connection, log: str) -> datetime:
     return finished
 
 
-async def _queue_many(stack: RunningStack, client: Client) -> None:
+async def _queue_until_opened(stack: RunningStack, client: Client) -> None:
     """Until each of them waits for its turn."""
-    for start in range(0, QUEUED, AT_ONCE):
-        rows = [row_of(stack.tenant, number) for number in range(start, start + AT_ONCE)]
-        await asyncio.gather(*(start_manual_run(client, stack.settings, row, new_id("flood")) for row in rows))
+    await queue_many(stack, client)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            if await stack.database.read(_opened) >= QUEUED:
+            if await begun(stack) >= QUEUED:
                 break
             await asyncio.sleep(1)
-
-
-def _opened(connection: Connection) -> int:
-    return connection.execute(select(func.count()).where(RUN.c.uuid.startswith("flood"))).scalar_one()
 
 
 def _ended(connection: Connection) -> int:

@@ -56,10 +56,10 @@ async def measure(stack: RunningStack, store: str = "SQLite") -> Result:
     with running([*PYTHON, "worker"], stack.home / "worker2.log", variables(stack.settings)):
         await _at_once(stack, client, small)
         idle = await _few(stack, client, small)
-        await _queue_many(stack, client)
-        first, began = await _begun(stack), time()
+        await queue_many(stack, client)
+        first, began = await begun(stack), time()
         loaded = await _few(stack, client, small)
-        then = await _begun(stack)
+        then = await begun(stack)
         assert then < QUEUED, "the queue was empty before the few had begun: queue more (FAIRNESS_RUNS)"
         rate = (then - first) / (time() - began)
     result = Result(raw={"queued": QUEUED, "left": QUEUED - then, "of_the_many_a_second": rounded(rate)})
@@ -136,7 +136,8 @@ def _waited(connection: Connection, log: str, asked: datetime) -> tuple[float, f
     return (began.started_at - asked).total_seconds(), float(connection.execute(others).scalar_one())
 
 
-async def _queue_many(stack: RunningStack, client: Client) -> None:
+async def queue_many(stack: RunningStack, client: Client) -> None:
+    """Start the many."""
     for start in range(0, QUEUED, AT_ONCE):
         rows = [row_of(stack.tenant, number) for number in range(start, min(start + AT_ONCE, QUEUED))]
         await asyncio.gather(*(start_manual_run(client, stack.settings, row, new_id("flood")) for row in rows))
@@ -148,7 +149,7 @@ def row_of(tenant: Tenant, number: int) -> ScheduledRow:
     return ScheduledRow(heartbeat, tenant.bot.name, tenant.project.plan)
 
 
-async def _begun(stack: RunningStack) -> int:
+async def begun(stack: RunningStack) -> int:
     """How many of the many have begun."""
     return await stack.database.read(_count)
 

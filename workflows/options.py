@@ -17,3 +17,14 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 FIRST_STEP_TIMEOUT = timedelta(days=1)
 # Three looks at a gate, of a minute each, and the transactions around them.
 LOOK_TIMEOUT = timedelta(minutes=5)
+
+
+def opening(timeout: timedelta, summary: str) -> workflow.ActivityConfig:
+    """The options of an activity that opens a run: it is tried until it succeeds."""
+    return workflow.ActivityConfig(
+        start_to_close_timeout=timeout,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RETRY_FOREVER,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )

@@ -1,45 +1,36 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
-from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
-from heartbeat.store.credits.budgets import Shortage, reserve
+from heartbeat.store.credits.budgets import reserve
 from heartbeat.store.credits.ledger import Reservation, enter_reservation, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import columns, first, insert_once, joined
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gates import GateQuestion
-from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
-from heartbeat.store.heartbeats.plan_limits import model_refusal
 from heartbeat.store.heartbeats.probes import awaits, conclude
-from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
-from heartbeat.store.heartbeats.reconnects import BETWEEN_LABELS, lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import (
-    HELD,
     cadence_of,
-    held_by,
     move_on,
     newest_due,
-    snoozed_until,
     start_delay_of,
 )
 from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
-from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
-from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
+from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of
+from heartbeat.store.runs.gates import AskedGate, gate_of
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.logs import PRUNED
+from heartbeat.store.runs.refusals import Refusal, is_refused, refuse
 from heartbeat.store.runs.slots import WAITING
 from heartbeat.store.runs.tool_changes import remind_of_changes
 from heartbeat.store.runs.variants import is_gone, take_variant
@@ -53,23 +44,6 @@ RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
 BY_WORKFLOW = Prepared(select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id")))
-# What may come in the way of a tick: a person who had it skipped or the whole project held, and a run. Not a
-# rehearsal, which does nothing. It is read once the heartbeat is locked, so that it has every hold that was committed.
-IN_THE_WAY = Prepared(
-    select(
-        select(HELD.c.held_by)
-        .where(HELD.c.heartbeat_id == bindparam("heartbeat_id"), HELD.c.tick == bindparam("tick"))
-        .scalar_subquery()
-        .label("held_by"),
-        select(func.max(HOLD.c.id))
-        .where(HOLD.c.project_id == bindparam("project_id"), or_(IN_FORCE, CAME_DURING))
-        .scalar_subquery()
-        .label("hold_id"),
-        exists()
-        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
-        .label("busy"),
-    )
-)
 SKIP = Prepared(
     update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("heartbeat_id"))
@@ -91,18 +65,6 @@ OLDEST_LOG = (
 
 # Of the other refusals the skip reason says enough.
 SAID = ("budget", "plan", "held", "needs_reconnect", "unchanged", "gate_failed")
-# A tick that starts later than this was missed, for heartbeats that want no catching up.
-PROMPT = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a claim does not run: in a word for the log, in a sentence for Temporal's UI."""
-
-    skip_reason: SkipReason
-    reason: str
-    pause: HeartbeatPause | None = None
-    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True)
@@ -137,12 +99,12 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
     gate = gate_of(connection, claim, heartbeat, now)
-    if gate is not None and gate.reading_id is None and not _is_refused(connection, claim, rows, limits, now):
+    if gate is not None and gate.reading_id is None and not is_refused(connection, claim, rows, limits, now):
         return Opening(None, question=gate.question)
     if claim.dry_run:
         claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
     candidate = candidate_of(connection, claim, heartbeat, others, limits, now)
-    refusal = _refuse(connection, candidate) or _reserve(connection, candidate)
+    refusal = refuse(connection, candidate) or _reserve(connection, candidate)
     run = _insert(connection, candidate, refusal, gate)
     if run is None:
         return _taken(connection, candidate, refusal)
@@ -200,72 +162,6 @@ def _is_before_logs(connection: Connection, heartbeat: Heartbeat, tick: datetime
         return False
     oldest = connection.execute(OLDEST_LOG, {"heartbeat": heartbeat.id}).scalar()
     return oldest is None or tick < oldest
-
-
-def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
-    """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
-    claim, heartbeat, bot = candidate.claim, candidate.heartbeat, candidate.bot
-    if claim.trigger == "schedule":
-        refusal = _refuse_tick(connection, claim, heartbeat, candidate.now)
-    else:
-        refusal = _refuse_by_hold(connection, candidate)
-    if refusal is not None:
-        return refusal
-    if not (bot.status and bot.heartbeat):
-        return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
-    if not candidate.plan.heartbeats:
-        return Refusal("plan", f"the plan {candidate.project.plan} does not support heartbeats")
-    if not candidate.plan.allows(candidate.model):
-        return Refusal("plan", model_refusal(candidate.project, candidate.plan, candidate.model))
-    if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
-        pause = HeartbeatPause("needs_reconnect", BETWEEN_LABELS.join(labels))
-        return Refusal("needs_reconnect", pause.explanation or "", pause)
-    if (skip_reason := why_skipped(claim, heartbeat)) is not None:
-        return Refusal(skip_reason, why_in_words(claim))
-    return None
-
-
-def _is_refused(
-    connection: Connection, claim: TickClaim, rows: Sequence[Any], limits: RunLimits, now: datetime
-) -> bool:
-    """Whether it comes to nothing, whatever a look at its gate would say; `rows` is as in `open_run`."""
-    heartbeat, bot, project, *_, hold_id = rows
-    if not (bot.status and bot.heartbeat and limits.plan(project.plan).heartbeats):
-        return True
-    if claim.trigger != "schedule":
-        return hold_id is not None
-    return _refuse_tick(connection, claim, heartbeat, now) is not None
-
-
-def _refuse_by_hold(connection: Connection, candidate: RunCandidate) -> Refusal | None:
-    return Refusal("held", hold_words(connection, candidate.hold_id)) if candidate.hold_id else None
-
-
-def _refuse_tick(connection: Connection, claim: TickClaim, heartbeat: Heartbeat, now: datetime) -> Refusal | None:
-    """Why a tick does not run that a manual run would not be refused for."""
-    assert claim.scheduled_for is not None
-    tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
-    of_project = {"project_id": heartbeat.project_id, "now": now}
-    in_the_way = IN_THE_WAY.run(connection, tick | of_project).one()
-    if in_the_way.held_by is not None:
-        return Refusal("held", held_by(in_the_way.held_by))
-    if in_the_way.hold_id is not None:
-        return Refusal("held", hold_words(connection, in_the_way.hold_id))
-    if heartbeat.snooze_until and claim.scheduled_for < heartbeat.snooze_until:
-        return Refusal("held", snoozed_until(heartbeat))
-    if in_the_way.busy:
-        return Refusal("overlap", "an earlier run was still in progress")
-    time = claim.temporal_time or now
-    if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
-        late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
-        return Refusal("missed", f"it came {late}")
-    return None
-
-
-def _patience(heartbeat: Heartbeat) -> timedelta:
-    """How late a tick that was due may start, however long its workflow was queued."""
-    late = PROMPT if heartbeat.catch_up == "none" else CATCH_UP
-    return late + timedelta(seconds=heartbeat.jitter_seconds)
 
 
 def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
