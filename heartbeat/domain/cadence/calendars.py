@@ -174,6 +174,8 @@ def _missed_ticks(cadence: Cadence, pattern: Cron, transition: ZoneTransition) -
 
 def _inactive(active: ActiveHours) -> Iterator[Calendar]:
     """Build calendars of the inactive times: one for all hours with the same minutes, and one for the days."""
+    if active.always:
+        return
     hours_of: dict[frozenset[int], list[int]] = {}
     for hour in EVERY_HOUR:
         minutes = frozenset(minute for minute in EVERY_MINUTE if not active.at_minute(hour * 60 + minute))

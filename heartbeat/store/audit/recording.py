@@ -4,19 +4,28 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.actors import Actor
 from heartbeat.domain.text import storable_text
 from heartbeat.store.audit.chain import entry_hash
 from heartbeat.store.database.acting import actor_of, write_last
 from heartbeat.store.database.clock import database_time
+from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.tables.audit import AuditEntry, AuditHead
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.projects import Project
 
 ENTRY, HEAD, PROJECT, BOT = columns(AuditEntry), columns(AuditHead), columns(Project), columns(Bot)
+# Built once: putting such a statement together costs more than running it.
+TAKE_NUMBERS = Prepared(
+    update(HEAD)
+    .where(HEAD.c.project_id == bindparam("project"))
+    .values(number=HEAD.c.number + bindparam("more"))
+    .returning(HEAD.c.number, HEAD.c.hash)
+)
+CHAIN = Prepared(update(HEAD).where(HEAD.c.project_id == bindparam("project")).values(hash=bindparam("last")))
 # What stands in place of both values of a secret.
 CHANGED = "changed"
 # Longer texts are cut: an entry says what was changed, it keeps no copy of it.
@@ -96,13 +105,13 @@ def _append(connection: Connection, project_id: int, entries: Sequence[dict[str,
         previous = row["hash"] = entry_hash(previous, row)
         rows.append(row)
     connection.execute(ENTRY.insert(), rows)
-    connection.execute(update(HEAD).where(HEAD.c.project_id == project_id).values(hash=previous))
+    CHAIN.run(connection, {"project": project_id, "last": previous})
 
 
 def _lock_head(connection: Connection, project_id: int, more: int) -> tuple[int, str]:
     """Take the next numbers; returns the number and the hash of the last entry before them."""
-    taken = update(HEAD).where(HEAD.c.project_id == project_id).values(number=HEAD.c.number + more)
-    head = connection.execute(taken.returning(HEAD.c.number, HEAD.c.hash)).first()
+    taken = {"project": project_id, "more": more}
+    head = TAKE_NUMBERS.run(connection, taken).first()
     if head is None:
         # The project first, as everybody takes it before the head.
         connection.execute(
@@ -110,7 +119,7 @@ def _lock_head(connection: Connection, project_id: int, more: int) -> tuple[int,
         )
         empty = {"project_id": project_id, "number": 0, "hash": "", "first_number": 0, "first_hash": ""}
         connection.execute(insert(connection, HEAD).values(empty).on_conflict_do_nothing())
-        head = connection.execute(taken.returning(HEAD.c.number, HEAD.c.hash)).one()
+        head = TAKE_NUMBERS.run(connection, taken).one()
     return head.number - more, head.hash
 
 
