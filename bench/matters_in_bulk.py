@@ -17,9 +17,9 @@ STATEMENTS = (
     FROM run WHERE id % 100 = 8
     """,
     """
-    INSERT INTO notification (uuid, project_id, bot_id, target_id, event_id, status, attempts, lost_attempts,
+    INSERT INTO notification (uuid, project_id, bot_id, target_id, event_id, kind, status, attempts, lost_attempts,
         created_at, delivered_at)
-    SELECT 'msg_' || id, project_id, bot_id, (SELECT min(id) FROM target), id,
+    SELECT 'msg_' || id, project_id, bot_id, (SELECT min(id) FROM target), id, kind,
         CASE WHEN id % 10 = 0 THEN 'failed' ELSE 'delivered' END, 1, 0, created_at, created_at FROM event
     """,
     """

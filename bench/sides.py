@@ -62,6 +62,7 @@ class Side:
             "middle_log": of_bot // PER_PAGE // 2,
             "last_error": of_bot // 10 // PER_PAGE,
             "last_of_messages": self.logs // 100 // PER_PAGE,
+            "last_delivered": self.logs // 1_000 * 9 // PER_PAGE,
             "middle_message": self.logs // 200,
             "first_message": PER_PAGE + 1,
             "last_of_findings": self.heartbeats // PER_PAGE,

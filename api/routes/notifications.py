@@ -28,6 +28,7 @@ from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications import targets as store
+from heartbeat.store.notifications.messages import notifications
 
 router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"], strict_content_type=False)
 WHENCE = "by POST /v1/bot/notification/test"
@@ -76,8 +77,8 @@ async def readall(
 ) -> ApiResponse:
     """List a project's or one bot's notifications, newest first, each with its delivery."""
     page = Page(query.page, query.per_page)
-    notifications, total = await caller.read(query, store.notifications, query.equal(), page)
-    objects = [show_notification(notification) for notification in notifications]
+    listed, total = await caller.read(query, notifications, query.equal(), page)
+    objects = [show_notification(notification) for notification in listed]
     return ApiResponse({"total": total, "notifications": objects, "pagination": pagination(page, total)})
 
 

@@ -22,7 +22,8 @@ from api.schemas.response_fields import (
 )
 from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.domain.redaction import shown_address
-from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
+from heartbeat.store.notifications.messages import ListedNotification
+from heartbeat.store.notifications.targets import ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
 Kind = Literal[

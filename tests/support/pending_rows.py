@@ -108,6 +108,7 @@ def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **va
         "bot_id": heartbeat.bot_id,
         "target_id": target.id,
         "event_id": _written(connection, Event, event).id,
+        "kind": event["kind"],
         "status": "delivered",
         "attempts": 1,
         "created_at": NOW,

@@ -25,7 +25,7 @@ from api.run_stream import RunChanges, SeenStates, event_stream, run_changes
 from heartbeat.domain.errors import Unauthorized
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
-from heartbeat.store.notifications.targets import ListedNotification, notifications_of_run
+from heartbeat.store.notifications.messages import ListedNotification, notifications_of_run
 from heartbeat.store.overview.projects import access_to_run, heartbeat_of_run
 from heartbeat.store.overview.waiting import PendingApproval, approvals_of_run
 from heartbeat.store.projects.access import Access

@@ -14,8 +14,9 @@ from api.dashboard.views.formats import Moment, moment
 from heartbeat.notifications.rendering import render_event
 from heartbeat.store.database.rows import built
 from heartbeat.store.notifications.events import APPROVAL
+from heartbeat.store.notifications.messages import ListedNotification
 from heartbeat.store.notifications.outbox import MessagePart
-from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
+from heartbeat.store.notifications.targets import ListedTarget
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Notification

@@ -50,15 +50,19 @@ def record_event(
     run_id: int | None = None,
 ) -> list[str]:
     """Write an event, and a pending notification for each target that wants it; returns their public ids."""
-    event_id = _insert(connection, heartbeat, {"kind": kind, "run_id": run_id, "data": dict(data), "created_at": now})
-    return _notify(connection, heartbeat, event_id, interested_targets(connection, heartbeat, kind), now)
+    event = {"kind": kind, "run_id": run_id, "data": dict(data)}
+    return record_event_for(connection, heartbeat, interested_targets(connection, heartbeat, kind), event, now)
 
 
 def record_event_for(
-    connection: Connection, heartbeat: Heartbeat, targets: Sequence[Target], event: Mapping[str, Any], now: datetime
-) -> None:
+    connection: Connection, heartbeat: Heartbeat, targets: Iterable[Target], event: Mapping[str, Any], now: datetime
+) -> list[str]:
     """Write an event of a heartbeat, for these targets alone: its `kind`, its `data` and perhaps a `run_id`."""
-    _notify(connection, heartbeat, _insert(connection, heartbeat, {**event, "created_at": now}), targets, now)
+    event_id = _insert(connection, heartbeat, {**event, "created_at": now})
+    rows = [_notification(target, heartbeat, now) | {"event_id": event_id, "kind": event["kind"]} for target in targets]
+    if rows:
+        connection.execute(NOTIFICATION.insert(), rows)
+    return [row["uuid"] for row in rows]
 
 
 def record_shared_event(
@@ -121,22 +125,12 @@ def _insert(connection: Connection, heartbeat: Heartbeat, fields: Mapping[str, A
     return event_id
 
 
-def _notify(
-    connection: Connection, heartbeat: Heartbeat, event_id: int, targets: Iterable[Target], now: datetime
-) -> list[str]:
-    rows = [_notification(target, heartbeat, event_id, now) for target in targets]
-    if rows:
-        connection.execute(NOTIFICATION.insert(), rows)
-    return [row["uuid"] for row in rows]
-
-
-def _notification(target: Target, heartbeat: Heartbeat, event_id: int, now: datetime) -> dict[str, Any]:
+def _notification(target: Target, heartbeat: Heartbeat, now: datetime) -> dict[str, Any]:
     return {
         "uuid": new_id("ntf"),
         "project_id": heartbeat.project_id,
         "bot_id": heartbeat.bot_id,
         "target_id": target.id,
-        "event_id": event_id,
         "status": "pending",
         "attempts": 0,
         "next_attempt_at": now,

@@ -1,11 +1,11 @@
-"""Targets: where messages go, and what became of each message."""
+"""Targets: where messages go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.audit.recording import field_changes, record
@@ -14,10 +14,9 @@ from heartbeat.store.database.rows import all_joined, columns, joined, many
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.notifications import Event, Notification, Target
-from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.notifications import Notification, Target
 
-TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
+TARGET, NOTIFICATION = columns(Target), columns(Notification)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
 RECORDED = ("channel", "name", "config", "sealed_config", "events", "cooldown_seconds", "is_enabled")
@@ -140,69 +139,6 @@ def _record(connection: Connection, verb: str, row: Target, fields: Mapping[str,
     record(connection, row.project_id, f"target.{verb}", row.uuid, row.name, changes)
 
 
-@dataclass(frozen=True)
-class ListedNotification:
-    """A notification with its target and its event, and what it is about.
-
-    `summary_uuid` is the message that told of it among others; `label` and `timezone` are the heartbeat's.
-    """
-
-    notification: Notification
-    target: Target
-    event: Event
-    bot_uuid: str
-    heartbeat_uuid: str
-    summary_uuid: str | None
-    bot_name: str
-    label: str | None
-    timezone: str
-
-
-_SOURCE = (
-    NOTIFICATION.join(TARGET, TARGET.c.id == NOTIFICATION.c.target_id)
-    .join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
-    .join(BOT, BOT.c.id == EVENT.c.bot_id)
-    .join(HEARTBEAT, HEARTBEAT.c.id == EVENT.c.heartbeat_id)
-)
-_SUMMARY = NOTIFICATION.alias()
-LISTED = select(
-    NOTIFICATION,
-    TARGET,
-    EVENT,
-    BOT.c.uuid,
-    HEARTBEAT.c.uuid,
-    select(_SUMMARY.c.uuid).where(_SUMMARY.c.id == NOTIFICATION.c.summary_id).scalar_subquery(),
-    BOT.c.name,
-    HEARTBEAT.c.label,
-    HEARTBEAT.c.timezone,
-).select_from(_SOURCE)
-OF_RUN = LISTED.where(
-    NOTIFICATION.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.run_id == bindparam("run")).correlate(None))
-).order_by(NOTIFICATION.c.id)
-
-
-def notifications(
-    connection: Connection, access: Access, equal: Mapping[str, Any], page: Page
-) -> tuple[list[ListedNotification], int]:
-    """Read one page of the notifications of a project or of the bot that is named, newest first, and their number.
-
-    `equal` may hold the `status`, the event's `kind` and the public id of the `target` to have.
-    """
-    which, latest = _having(access, equal), NOTIFICATION.c.id.desc()
-    # Found and counted without the rows around them: there may be very many.
-    ids = select(NOTIFICATION.c.id).where(which).order_by(latest).limit(page.size).offset(page.offset)
-    newest = LISTED.where(NOTIFICATION.c.id.in_(ids.correlate(None))).order_by(latest)
-    total = _count(connection, NOTIFICATION, which)
-    rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
-    return rows, total
-
-
-def notifications_of_run(connection: Connection, run_id: int, limit: int) -> list[ListedNotification]:
-    """List the notifications that a run led to, in order."""
-    rows = all_joined(connection, (Notification, Target, Event), OF_RUN.limit(limit), {"run": run_id})
-    return [ListedNotification(*row) for row in rows]
-
-
 def last_errors(connection: Connection, access: Access) -> dict[int, str]:
     """Map a target's id to the error of its newest message, if that has one; looks at recent messages alone."""
     attempted = select(NOTIFICATION.c.id, NOTIFICATION.c.target_id).where(
@@ -214,34 +150,6 @@ def last_errors(connection: Connection, access: Access) -> dict[int, str]:
         NOTIFICATION.c.id.in_(newest), NOTIFICATION.c.last_error.is_not(None)
     )
     return {row.target_id: row.last_error for row in connection.execute(errors)}
-
-
-def _having(access: Access, equal: Mapping[str, Any]) -> ColumnElement[bool]:
-    """Return what a filter asks of messages, each in the words of an index that has all of it."""
-    if not equal and not access.named_bot:
-        return NOTIFICATION.c.project_id == access.project.id
-    conditions: list[ColumnElement[bool]] = []
-    if kind := equal.get("kind"):
-        # An event's messages are of its bot.
-        events = select(EVENT.c.id).where(_of_bots(access, EVENT), EVENT.c.kind == kind)
-        conditions.append(NOTIFICATION.c.event_id.in_(events))
-    if not kind or len(equal) > 1:
-        conditions.append(_of_bots(access, NOTIFICATION))
-    if status := equal.get("status"):
-        conditions.append(NOTIFICATION.c.status == status)
-    if uuid := equal.get("target"):
-        named = select(TARGET.c.id).where(TARGET.c.uuid == as_public_id(uuid))
-        conditions.append(NOTIFICATION.c.target_id == named.scalar_subquery())
-    return and_(*conditions)
-
-
-def _of_bots(access: Access, table: Table) -> ColumnElement[bool]:
-    bot, bot_id = access.named_bot, table.c.bot_id
-    return bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
-
-
-def _bots(project: Project) -> Any:
-    return select(BOT.c.id).where(BOT.c.project_id == project.id)
 
 
 def _count(connection: Connection, source: Any, which: ColumnElement[bool]) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from heartbeat.store.database.list_marks import SETTLED
 from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.parks import IS_PARK
-from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, select
 
 from heartbeat.store.database.rows import all_joined
-from heartbeat.store.notifications.targets import EVENT, LISTED, NOTIFICATION, ListedNotification
+from heartbeat.store.notifications.messages import EVENT, LISTED, NOTIFICATION, ListedNotification
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target
 from heartbeat.store.tables.projects import Project

@@ -15,6 +15,7 @@ from heartbeat.store.audit.pruning import audited_projects, prune_audit
 from heartbeat.store.credits.past_periods import add_up, keep_spenders, unsummed_periods
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
+from heartbeat.store.notifications.messages import fill_kinds
 from heartbeat.store.retention.aged import OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
 from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import LogBatch, empty_logs, prune_logs
@@ -66,6 +67,7 @@ class Pruning:
         to be removed than there is time for. Returns how many rows went.
         """
         pruned, turn = 0, PruningTurn(self._database, now, seconds)
+        await PruningTurn(self._database, now, seconds * SHARE).fill_kinds()
         if now - self._aged_at >= HOUR:
             first = PruningTurn(self._database, now, seconds * SHARE)
             await first.add_up_periods()
@@ -102,6 +104,10 @@ class PruningTurn:
             + await self._all(prune_deleted, Target, self._now)
             + await self._fold()
         )
+
+    async def fill_kinds(self) -> None:
+        """Fill in what workers of the version before leave out."""
+        await self._all(fill_kinds)
 
     async def add_up_periods(self) -> None:
         """Add up what each heartbeat used in the periods that are over."""

@@ -18,7 +18,7 @@ from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, PeriodSpender, Usage
 from heartbeat.store.tables.gates import GateReading, GateState
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick, RemovedHeartbeats
-from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
+from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, RemovedMessages, Target
 from heartbeat.store.tables.projects import (
     ApiKey,
     AuthFailure,
@@ -146,6 +146,7 @@ RULES: dict[type[SQLModel], Rule] = {
     HeartbeatDay: Age(columns(HeartbeatDay).c.day, FIVE_YEARS),
     Event: Age(columns(Event).c.created_at, YEAR),
     Notification: With(Event),
+    RemovedMessages: Stays("one for each project"),
     Finding: Age(_FINDING.c.last_seen_at, YEAR, _FINDING.c.state == "resolved"),
     Target: OnceDeleted(),
     ModelOutage: Age(_OUTAGE.c.seen_at, FORGOTTEN_AFTER),

@@ -19,9 +19,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from heartbeat.store.database.list_marks import ListPlace, MarkedList, place
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns
-from heartbeat.store.runs.log_marks import LogPlace, place
+from heartbeat.store.runs.log_marks import settled
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.run_indexes import of_rehearsals
 from heartbeat.store.tables.runs import Approval, Run
@@ -77,7 +78,7 @@ def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> t
     pruned = sum(getattr(heartbeat, PRUNED[status]) for status in EXECUTED)
     total = sum(getattr(heartbeat, COUNTERS[status]) for status in EXECUTED) - pruned
     of_heartbeat = {"bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
-    start = place(connection, _executed_ids(), of_heartbeat, page.offset, pruned)
+    start = place(connection, MarkedList(_executed_ids(), of_heartbeat, settled, pruned), page.offset)
     bounds = {**vars(start), "limit": page.size, "reach": start.offset + page.size}
     return list(connection.execute(_executed_page(), {**of_heartbeat, **bounds})), total
 
@@ -101,7 +102,8 @@ def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Ro
     filters = frozenset(wanted.filters)
     ids, of_list = _ids(filters, wanted.dry_run), wanted.filters
     # What is still going does not stay in its list.
-    start = LogPlace(page.offset) if by_row else place(connection, ids, of_list, page.offset, pruned)
+    listed = MarkedList(ids, of_list, settled, pruned)
+    start = ListPlace(page.offset) if by_row else place(connection, listed, page.offset)
     bounds = {**vars(start), "limit": page.size}
     return list(connection.execute(_page(filters, wanted.dry_run), {**of_list, **bounds})), total
 

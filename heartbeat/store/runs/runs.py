@@ -1,7 +1,6 @@
 """Look up runs: one by its id, or those of a heartbeat that are in progress."""
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -12,9 +11,6 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)
-
-# A run with a smaller id may be committed later than one with a greater: by now it has been.
-SETTLED = timedelta(seconds=10)
 
 BY_UUID = select(RUN).where(RUN.c.uuid == bindparam("key"))
 IN_PROGRESS = select(RUN).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").order_by(RUN.c.id)

@@ -136,6 +136,8 @@ class Finding(SQLModel, table=True):
 class Notification(SQLModel, table=True):
     """One event for one target: the outbox. `status` is pending, delivered, failed or held (for a summary).
 
+    `kind` is the event's; null is what a worker of the version before wrote, until Upkeep fills it in.
+
     `uuid` is the message's id at every attempt, so that a receiver can tell a repetition. Those with a `summary_id`
     are told by that one and share its fate. `next_attempt_at` is null for what needs no delivery of its own (any
     more); `begun_at` is set while an attempt has no outcome. Of `lost_attempts` nobody knows whether they arrived:
@@ -148,6 +150,7 @@ class Notification(SQLModel, table=True):
     bot_id: int = Field(foreign_key="bot.id")
     target_id: int = Field(foreign_key="target.id")
     event_id: int = Field(foreign_key="event.id", sa_type=BIG)
+    kind: str | None = None
     summary_id: int | None = Field(default=None, sa_type=BIG)
     status: str = "pending"
     attempts: int = 0
@@ -161,8 +164,12 @@ class Notification(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event_id", "target_id", name="uq_notification"),
         Index("ix_notification_bot", "bot_id", "id"),
-        Index("ix_notification_project", "project_id", "id"),
+        Index("ix_notification_bot_kind", "bot_id", "kind", "id"),
         Index("ix_notification_status", "bot_id", "status", "id"),
+        Index("ix_notification_project", "project_id", "id"),
+        Index("ix_notification_project_kind", "project_id", "kind", "id"),
+        Index("ix_notification_project_status", "project_id", "status", "id"),
+        Index("ix_notification_target", "target_id", "id"),
         Index("ix_notification_target_bot", "target_id", "bot_id", "id"),
         Index(
             "ix_notification_due",
@@ -178,7 +185,22 @@ class Notification(SQLModel, table=True):
             postgresql_where=text("next_attempt_at IS NOT NULL"),
         ),
         Index("ix_notification_summary", "summary_id"),
+        Index(
+            "ix_notification_without_kind",
+            "id",
+            sqlite_where=text("kind IS NULL"),
+            postgresql_where=text("kind IS NULL"),
+        ),
     )
+
+
+class RemovedMessages(SQLModel, table=True):
+    """How many messages of a project are not kept any longer: a trigger counts them, whoever removes them."""
+
+    __tablename__ = "removed_messages"
+
+    project_id: int = Field(primary_key=True, foreign_key="project.id")
+    count: int = Field(sa_type=BIG)
 
 
 class ModelOutage(SQLModel, table=True):

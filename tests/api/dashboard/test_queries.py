@@ -10,7 +10,7 @@ from heartbeat.domain.plans import Plan
 from heartbeat.store.credits import usage
 from heartbeat.store.database.pages import Page
 from heartbeat.store.memory.memory import MemoryOwner, remember
-from heartbeat.store.notifications import targets
+from heartbeat.store.notifications import messages, targets
 from heartbeat.store.overview import entries, heartbeat_list, projects, run_filters, upcoming, waiting
 from heartbeat.store.overview import targets as owners
 from heartbeat.store.overview.messages import message_page
@@ -87,7 +87,7 @@ STATEMENTS = {
     "open findings": waiting.OPEN_FINDINGS,
     "other findings": waiting.OTHER_FINDINGS,
     "findings of a heartbeat": waiting.OPEN_OF_HEARTBEAT,
-    "messages of a run": targets.OF_RUN,
+    "messages of a run": messages.OF_RUN,
     "due next": upcoming.DUE,
     "standing still": upcoming.STILL,
     "how many stand still": upcoming.STILL_COUNT,
@@ -243,10 +243,10 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         access = Access(owner.project, Plan())
         with statements_with_parameters(connection) as sent:
             message_page(connection, owner.project, None, FIRST_PAGE, 20)
-            targets.notifications(connection, access, {}, Page(1, 20))
-            targets.notifications(connection, access, {"status": "failed"}, Page(1, 20))
-            targets.notifications(connection, access, {"target": "tgt_1"}, Page(1, 20))
-            targets.notifications(connection, access.narrowed(owner.bot), {"kind": "run.failed"}, Page(1, 20))
+            messages.notifications(connection, access, {}, Page(1, 20))
+            messages.notifications(connection, access, {"status": "failed"}, Page(1, 20))
+            messages.notifications(connection, access, {"target": "tgt_1"}, Page(1, 20))
+            messages.notifications(connection, access.narrowed(owner.bot), {"kind": "run.failed"}, Page(1, 20))
             targets.last_errors(connection, access)
         return [
             row.detail
@@ -255,11 +255,11 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         ]
 
     steps = await owner.database.read(plans)
-    of_all = "ix_notification_project", "ix_notification_status", "ix_notification_target_bot"
-    served = [
-        len([line for line in steps if f"COVERING INDEX {index} " in line]) for index in (*of_all, "ix_event_kind")
-    ]
-    assert served == [3, 2, 2, 2]
+    served = {
+        index: len([line for line in steps if f"COVERING INDEX ix_notification_{index} " in line])
+        for index in ("project", "project_status", "target", "bot_kind")
+    }
+    assert served == {"project": 3, "project_status": 2, "target": 2, "bot_kind": 2}
     assert not [line for line in steps if line.startswith("SCAN notification")]
 
 

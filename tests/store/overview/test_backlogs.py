@@ -5,9 +5,9 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from heartbeat.store.database.database import Database
+from heartbeat.store.database.list_marks import SETTLED
 from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.overview.backlogs import backlogs
-from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.past_runs import a_run
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project

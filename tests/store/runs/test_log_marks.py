@@ -7,11 +7,11 @@ from random import Random
 import pytest
 from sqlalchemy import Connection, update
 
+from heartbeat.store.database import list_marks
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.logs import remove_runs
-from heartbeat.store.runs import log_marks
 from heartbeat.store.runs.logs import EXECUTED, LogFilter, executed_logs, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -28,7 +28,7 @@ MINUTES = (NOW + number * timedelta(minutes=1) for number in count())
 
 @pytest.fixture
 def marks_every_third(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_marks, "EVERY", 3)
+    monkeypatch.setattr(list_marks, "EVERY", 3)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_page_far_back_is_counted_once(database: Database, heartbeats: list[He
         for statement, parameters in sent
         if "ORDER BY run.id DESC" in statement and "row_number" not in statement
     ]
-    assert max(offsets) < log_marks.EVERY
+    assert max(offsets) < list_marks.EVERY
 
 
 @pytest.mark.usefixtures("marks_every_third")
@@ -143,11 +143,11 @@ def test_a_log_that_is_committed_late_is_on_its_page(database: Database, heartbe
 def test_marks_are_kept_of_the_list_looked_at_last(
     database: Database, heartbeats: list[Heartbeat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_marks, "MAX_LISTS", 1)
+    monkeypatch.setattr(list_marks, "MAX_LISTS", 1)
     for heartbeat in heartbeats:
         database.write_now(lambda c, of=heartbeat: [a_run(c, of, created_at=next(MINUTES)) for _ in range(20)])
     for heartbeat in [*heartbeats, *heartbeats]:
         wanted = LogFilter(heartbeat.bot_id, heartbeat.id)
         whole = database.read_now(expected, wanted)
         assert database.read_now(uuids, wanted, 4) == whole[3 * SIZE : 4 * SIZE]
-        assert len(log_marks._marks[database._engine]) == 1
+        assert len(list_marks._marks[database._engine]) == 1
