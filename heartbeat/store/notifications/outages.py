@@ -64,7 +64,7 @@ def _end(connection: Connection, run: Run, now: datetime) -> None:
     if outage is None:
         return
     told = select(TARGET).where(TARGET.c.id.in_(outage.targets), TARGET.c.is_enabled, TARGET.c.deleted_at.is_(None))
-    targets = [t for t in many(connection, Target, told) if wants(t, MODEL_RECOVERED)]
+    targets = [t for t in many(connection, Target, told.order_by(TARGET.c.id)) if wants(t, MODEL_RECOVERED)]
     data = {"run": run.uuid, "model": run.model, "reason": outage.reason, "since": outage.began_at.isoformat()}
     record_event_for(connection, _heartbeat(connection, run), targets, {"kind": MODEL_RECOVERED, "data": data}, now)
 
