@@ -1,10 +1,6 @@
 """One activity opens a run and takes its first step, once: whatever comes of that is left to steps of their own."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,83 +8,20 @@ import pytest
 from sqlalchemy import update
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
-from activities.first_step import FirstStepActivities
-from activities.gates import GateActivities
-from activities.runs import RunActivities
-from activities.think import ModelActivities
-from activities.toolbox import Toolbox
-from heartbeat.domain.clock import utc_now
-from heartbeat.domain.contracts import (
-    WORKER_STOPPED,
-    CloseRunResult,
-    OpenAndThinkResult,
-    OpenRunInput,
-    RunRequest,
-    ThinkResult,
-)
-from heartbeat.gates.looking import GateReader
+from heartbeat.domain.contracts import WORKER_STOPPED, CloseRunResult, ThinkResult
 from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.databases import ON_SQLITE
+from tests.support.first_step import FirstStep
 from tests.support.model_server import ModelServer, Reply, fails, says
-from tests.support.patience import until
 from tests.support.runs import by_hand, opened_run
 from tests.support.world import World
 
 
-@dataclass
-class FirstStep:
-    """The activity, as Temporal would have it begun with these `limits` in the settings."""
-
-    world: World
-    limits: dict[str, Any]
-    # So long ago the run was opened.
-    later: timedelta = timedelta()
-
-    def __post_init__(self) -> None:
-        self.environment = ActivityEnvironment()
-
-    @asynccontextmanager
-    async def begun(self, attempt: int = 1) -> AsyncIterator["asyncio.Future[OpenAndThinkResult]"]:
-        """This attempt under way."""
-        database, settings = self.world.database, self.world.settings.model_copy(update=self.limits)
-        refresher = Refresher(database, settings)
-        toolbox = Toolbox(settings, refresher)
-        runs, models = RunActivities(database, settings), ModelActivities(database, settings, toolbox)
-        gates = GateActivities(runs, GateReader(database, settings, refresher))
-        activity = FirstStepActivities(runs, gates, models.take, lambda: utc_now() + self.later)
-        self.environment.info = replace(self.environment.info, attempt=attempt)
-        request = RunRequest(self.world.heartbeat.uuid, 0, "manual", "log_1")
-        opening = OpenRunInput(request, by_hand(self.world.heartbeat).workflow_id, "run-1", None)
-        try:
-            yield asyncio.ensure_future(self.environment.run(activity.open_and_think, opening))
-        finally:
-            await models.close()
-            await toolbox.close()
-
-    async def result(self, attempt: int = 1) -> OpenAndThinkResult:
-        async with self.begun(attempt) as result:
-            return await result
-
-    async def cancelled(self, model: ModelServer, why: ActivityCancellationDetails) -> OpenAndThinkResult:
-        """What it comes to if it is cancelled while the model is thinking."""
-        thinking = threading.Event()
-        model.reply = lambda _: Reply(wait_for=thinking)
-        async with self.begun() as result:
-            await until(lambda: model.requests)
-            self.environment.cancel(why)
-            try:
-                return await result
-            finally:
-                thinking.set()
-
-
 async def test_the_answer_is_written_and_its_run_closed(world: World, model: ModelServer) -> None:
     model.script(says("All quiet."))
-    began = await FirstStep(world, {}).result()
+    began = await FirstStep(world, {"step_attempts": 2}).result()
     assert began.thought
     assert began.thought.close_result == CloseRunResult("success")
     assert (await world.run("log_1")).response == "All quiet."
@@ -123,8 +56,13 @@ async def test_half_of_the_time_is_left_to_another_model(
     with pytest.raises(ApplicationError):
         await FirstStep(world, {}).result()
     began = await FirstStep(world, {}, later=timedelta(minutes=minutes)).result(attempt=2)
-    assert (began.thought and began.thought.next_model) == model_index
-    assert began.failed_attempts == 1
+    assert began.thought == (model_index and ThinkResult(next_model=model_index, attempts=1))
+    assert (began.failed_attempts, began.seconds >= minutes * 60) == (1, True)
+
+
+@ON_SQLITE
+async def test_a_clock_that_was_set_back_gives_a_run_no_more_time(world: World, model: ModelServer) -> None:
+    assert (await FirstStep(world, {}, later=-timedelta(hours=1)).result(attempt=2)).seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -180,6 +118,7 @@ async def test_a_failure_that_may_pass_is_tried_again(
         await FirstStep(world, limits).result()
     never.set()
     assert (raised.value.type, raised.value.non_retryable) == (code, False)
+    assert "in time" in raised.value.message or not limits
     assert (await FirstStep(world, limits).result(attempt=2)).failed_attempts == 1
 
 
@@ -190,9 +129,15 @@ async def test_a_cancelled_one_leaves_its_run_to_be_closed(world: World, model: 
     assert (await world.run("log_1")).status == "running"
 
 
+@pytest.mark.parametrize(("is_asked", "attempts"), [(True, 1), (False, 0)], ids=["model was asked", "nobody was asked"])
 @ON_SQLITE
-async def test_one_whose_worker_stops_goes_on_elsewhere(world: World, model: ModelServer) -> None:
-    began = await FirstStep(world, {}).cancelled(model, ActivityCancellationDetails(worker_shutdown=True))
-    assert began.thought == ThinkResult(
-        error_code=WORKER_STOPPED, message="The worker was stopped; another one goes on.", next_model=0, attempts=1
+async def test_one_whose_worker_stops_goes_on_elsewhere(
+    world: World, model: ModelServer, is_asked: bool, attempts: int
+) -> None:
+    stops = ActivityCancellationDetails(worker_shutdown=True)
+    assert (await FirstStep(world, {}).cancelled(model, stops, is_asked)).thought == ThinkResult(
+        error_code=WORKER_STOPPED,
+        message="The worker was stopped; another one goes on.",
+        next_model=0,
+        attempts=attempts,
     )
