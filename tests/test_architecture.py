@@ -156,6 +156,7 @@ CLIENT_ROOMS = {
     "heartbeat.temporal.schedules",
     "heartbeat.temporal.reconcile",
     "heartbeat.temporal.versioning",
+    "heartbeat.temporal.workers",
     # Process wiring: a client is connected, handed on and closed.
     "activities.upkeep",
     "api.__main__",

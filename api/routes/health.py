@@ -17,8 +17,9 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.worker_roles import Role
 from heartbeat.store.overview.backlogs import Backlogs, backlogs
 from heartbeat.store.overview.counts import InstallationCounts, Tally, counts
-from heartbeat.temporal import client
+from heartbeat.temporal import workers
 from heartbeat.temporal.backlog import queue_backlogs
+from heartbeat.temporal.client import healthy
 
 router = APIRouter(tags=["Health"])
 
@@ -28,6 +29,12 @@ MEND = {
     "worker": "a worker that polls (run `heartbeat worker`)",
 }
 NOT_SERVED = "No worker has the role {role}: start one with `heartbeat worker --role {role}`."
+# Of workers with a build id.
+MEND_BUILD = "a worker of the current build (`temporal worker deployment set-current-version` says which one that is)"
+NOT_CURRENT = (
+    "No worker that has the role {role} is of the current build: start one, or make its build the current one with "
+    "`temporal worker deployment set-current-version`."
+)
 
 
 class Up(BaseModel):
@@ -38,7 +45,7 @@ class Ready(BaseModel):
     status: str = Field(description="ready, or not ready.", examples=["ready"])
     checks: dict[str, bool] = Field(
         description="Whether each part is there. `database`: whether it takes writes, as last tried within 5 s. "
-        "`worker`: whether one that serves runs was heard of within the last 40 s. "
+        "`worker`: whether one that serves runs, and is of the current build, was heard of within the last 40 s. "
         "`clock`: whether this process's is within 2 s of the database's and "
         "Temporal's, as last compared. `upkeep` and `delivery`: whether a worker has these roles. None of the "
         "three alone makes it not ready.",
@@ -64,20 +71,25 @@ async def readyz(request: Request) -> ApiResponse:
     """Say whether requests can be served and runs will run."""
     stack = stack_of(request)
     # Side by side, so that it answers within ten seconds whatever is silent.
-    database, reachable, workers = await asyncio.gather(
+    database, reachable, by_role = await asyncio.gather(
         stack.write_probe.takes_writes(),
-        client.healthy(stack.temporal),
-        client.workers_by_role(stack.temporal, stack.settings, stack.clock.temporal_time()),
+        healthy(stack.temporal),
+        workers.workers_by_role(stack.temporal, stack.settings, stack.clock.temporal_time()),
     )
-    served = {role.value: reachable and number > 0 for role, number in workers.items()}
+    served = {role.value: reachable and of_role.current > 0 for role, of_role in by_role.items()}
     parts = {"database": database, "temporal": reachable, "worker": served.pop("runs")}
     checks = {**parts, **served, "clock": stack.clock.warning is None}
-    missing = [MEND[name] for name, present in parts.items() if not present]
+    mend = MEND | ({"worker": MEND_BUILD} if by_role[Role.RUNS].living else {})
+    missing = [mend[name] for name, present in parts.items() if not present]
     if missing:
         problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
         return error_response(problem, checks=checks, status="not ready")
     # Not a reason to take no requests: what these workers do waits for them, and the time is the database's.
-    warnings = [NOT_SERVED.format(role=role) for role, is_served in served.items() if not is_served]
+    warnings = [
+        (NOT_CURRENT if by_role[Role(role)].living else NOT_SERVED).format(role=role)
+        for role, is_served in served.items()
+        if not is_served
+    ]
     warnings += [stack.clock.warning] if stack.clock.warning else []
     message = {"message": " ".join(warnings)} if warnings else {}
     return ApiResponse({"status": "ready", "checks": checks, **message})

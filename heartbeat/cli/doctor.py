@@ -30,18 +30,20 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.migrations import migrate, revisions
-from heartbeat.temporal.client import connect, workers_by_role
+from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, temporal_time
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.temporal.versioning import current_build
+from heartbeat.temporal.workers import workers_by_role
 
 MODEL_TIMEOUT = 60.0
 # How many schedules are looked at, and for how long a restored database is told of.
 COMPARED, REMEMBERED = 200, timedelta(days=30)
 # Room for a model that thinks before it answers.
 REPLY_TOKENS = 256
+MAKE_CURRENT = "`temporal worker deployment set-current-version --deployment-name {} --build-id …`"
 
 
 def check_installation(read_settings: Callable[[], Settings]) -> NoReturn:
@@ -212,11 +214,14 @@ def _no_temporal(settings: Settings, problem: Exception) -> CheckResult:
 
 async def _worker(settings: Settings, client: Client) -> CheckResult:
     workers = await workers_by_role(client, settings, await temporal_time(client))
-    if not workers[Role.RUNS]:
+    if not workers[Role.RUNS].living:
         missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
         return CheckResult("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")
-    places = ", ".join(f"{number} at task queue {settings.queue(role)}" for role, number in workers.items())
-    idle = next((role for role, number in workers.items() if not number), None)
+    places = ", ".join(f"{of.living} at task queue {settings.queue(role)}" for role, of in workers.items())
+    if stranded := next((role for role, of in workers.items() if of.living and not of.current), None):
+        words = f"{places}; none at {settings.queue(stranded)} is of the current build, so nothing new begins there"
+        return CheckResult("worker", words, MAKE_CURRENT.format(settings.deployment_name))
+    idle = next((role for role, of in workers.items() if not of.living), None)
     return CheckResult("worker", places, f"start one with `heartbeat worker --role {idle}`" if idle else "")
 
 
@@ -224,8 +229,8 @@ async def _build(settings: Settings, reading: Awaitable[str | None]) -> CheckRes
     current, deployment = await reading, settings.deployment_name
     if current is not None:
         return CheckResult("build", f"{current} is the current one of {deployment}; here it is {settings.build_id}")
-    mend = f"`temporal worker deployment set-current-version --deployment-name {deployment} --build-id …`"
-    return CheckResult("build", f"none of {deployment} is the current one, so its workers get nothing", mend)
+    words = f"none of {deployment} is the current one, so its workers get nothing"
+    return CheckResult("build", words, MAKE_CURRENT.format(deployment))
 
 
 async def _model(settings: Settings) -> CheckResult:

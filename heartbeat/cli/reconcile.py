@@ -16,12 +16,13 @@ from heartbeat.store.database.clock import database_time
 from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import everything
 from heartbeat.store.runs.restored import Settled, settle_restored
-from heartbeat.temporal.client import connect, workers_by_role
+from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import temporal_time
 from heartbeat.temporal.lost_runs import LostRuns
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.temporal.workers import workers_by_role
 
 SAME_AGE = "give Temporal's server and all processes time zone data of the same age (the package tzdata)"
 ACCESS = (
@@ -74,7 +75,8 @@ async def _reconcile(
 
 async def _settle(settings: Settings, client: Client, database: Database) -> Settled:
     """Close what was under way in a backup that was put back. Raises `Conflict` while a worker lives."""
-    if any((await workers_by_role(client, settings, await temporal_time(client))).values()):
+    workers = await workers_by_role(client, settings, await temporal_time(client))
+    if any(of_role.living for of_role in workers.values()):
         raise Conflict("workers_at_work", AT_WORK)
     return await database.write(settle_restored, await database.read(database_time))
 

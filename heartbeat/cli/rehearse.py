@@ -27,9 +27,10 @@ from heartbeat.store.runs.rehearsals import Rehearsal, rehearsal
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from heartbeat.temporal.client import connect, pollers
+from heartbeat.temporal.client import connect
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.runs import run_uuid_of, start_manual_run
+from heartbeat.temporal.workers import pollers
 
 AFTER_APPROVAL = " (after a person's yes)"
 CHARGED = "The model was really asked, and is charged as for any run; nothing else was done or counted."

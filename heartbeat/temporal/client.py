@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, TLSConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 from heartbeat.temporal.converter import DATA_CONVERTER
 
@@ -27,13 +23,7 @@ CHECK_AFTER = timedelta(seconds=1)
 CHECK_TIMEOUT = RPC_TIMEOUT - CHECK_AFTER
 # What the SDK reports when nothing came back; any other status is an answer of Temporal's own.
 NOT_ANSWERED = {RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE}
-
-
 CONNECT_SECONDS = 10.0
-# Which each process of ours polls four times a minute to compare its clock; nothing is ever put into it.
-CLOCK_QUEUE, CLOCK_KIND = TaskQueue(name="heartbeat-clock"), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-# A process that lives has polled it within this time. Where Temporal refuses such polls, a worker has its own queue.
-HEARD_WITHIN, POLLED_WITHIN = timedelta(seconds=40), timedelta(seconds=75)
 
 
 class NoAnswer(RuntimeError):
@@ -123,55 +113,6 @@ async def healthy(client: Client) -> bool:
             return await client.service_client.check_health(timeout=RPC_TIMEOUT)
     except (RPCError, RuntimeError, TimeoutError):
         return False
-
-
-async def last_polls(client: Client, task_queue: TaskQueue, kind: TaskQueueType.ValueType) -> dict[str, datetime]:
-    """When each process polled a queue last, by its identity and Temporal's clock; of the last five minutes.
-
-    Raises `RPCError`, `RuntimeError` and `TimeoutError`.
-    """
-    request = DescribeTaskQueueRequest(namespace=client.namespace, task_queue=task_queue, task_queue_type=kind)
-    # As with `_answers`, the timeout of the request alone would not do.
-    async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
-        response = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
-    return {poller.identity: poller.last_access_time.ToDatetime(UTC) for poller in response.pollers}
-
-
-async def _workers(client: Client, task_queue: str) -> dict[str, datetime]:
-    """When each worker polled a queue for workflows last; none when Temporal does not answer."""
-    try:
-        return await last_polls(client, TaskQueue(name=task_queue), TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
-    except (RPCError, RuntimeError, TimeoutError):
-        return {}
-
-
-async def pollers(client: Client, task_queue: str) -> int:
-    """How many workers polled the queue for workflows lately, dead ones too; 0 when Temporal does not answer."""
-    return len(await _workers(client, task_queue))
-
-
-async def workers_by_role(client: Client, settings: Settings, now: datetime) -> dict[Role, int]:
-    """How many workers that live have each role; 0 when Temporal does not answer. `now` is by its clock.
-
-    It names those of the last five minutes, dead ones too. So here only who has compared its clock since counts: the
-    SDK's own polls go on when the process behind them hangs.
-    """
-    *by_role, heard = await asyncio.gather(*(_workers(client, settings.queue(role)) for role in Role), _heard(client))
-    counts = [sum(_lives(identity, polled, heard, now) for identity, polled in workers.items()) for workers in by_role]
-    return dict(zip(Role, counts, strict=True))
-
-
-async def _heard(client: Client) -> dict[str, datetime]:
-    try:
-        return await last_polls(client, CLOCK_QUEUE, CLOCK_KIND)
-    except (RPCError, RuntimeError, TimeoutError):
-        return {}
-
-
-def _lives(identity: str, polled: datetime, heard: dict[str, datetime], now: datetime) -> bool:
-    if not heard:
-        return now - polled <= POLLED_WITHIN
-    return identity in heard and now - heard[identity] <= HEARD_WITHIN
 
 
 def _tls(settings: Settings) -> TLSConfig | bool:

@@ -18,8 +18,9 @@ from heartbeat.domain.clock import Clock, offset, utc_now
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.database.clock import database_offset
 from heartbeat.store.database.database import Database
-from heartbeat.temporal.client import CLOCK_KIND, CLOCK_QUEUE, RPC_TIMEOUT, last_polls
+from heartbeat.temporal.client import RPC_TIMEOUT
 from heartbeat.temporal.process import in_background
+from heartbeat.temporal.workers import CLOCK_KIND, CLOCK_QUEUE, last_polls
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,14 @@ from temporalio.client import Client
 import worker
 from api.main import create_app
 from heartbeat.domain.clock import utc_now
+from heartbeat.domain.ids import new_id
 from heartbeat.domain.worker_roles import Role
 from heartbeat.store.database import write_probe
 from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
-from heartbeat.temporal import client
+from heartbeat.temporal import workers
 from heartbeat.temporal.clock import SharedClock, measuring
+from heartbeat.temporal.workers import Workers
 from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.databases import ON_SQLITE
 from tests.support.past_runs import a_run
@@ -55,16 +57,32 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
 @ON_SQLITE
 async def test_a_worker_that_was_not_heard_of_lately_is_none(alone: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async with worker.running_worker(alone.temporal, alone.database, alone.settings):
-        living = partial(client.workers_by_role, alone.temporal, alone.settings)
-        await until(lambda: living(utc_now()), lambda workers: set(workers.values()) == {1})
-        assert set((await living(utc_now() + client.HEARD_WITHIN + timedelta(seconds=1))).values()) == {0}
-        monkeypatch.setattr(client, "HEARD_WITHIN", timedelta(days=-1))
+        living = partial(workers.workers_by_role, alone.temporal, alone.settings)
+        await until(lambda: living(utc_now()), lambda by_role: set(by_role.values()) == {Workers(1, 1)})
+        assert set((await living(utc_now() + workers.HEARD_WITHIN + timedelta(seconds=1))).values()) == {Workers()}
+        monkeypatch.setattr(workers, "HEARD_WITHIN", timedelta(days=-1))
         missing = error_of(await alone.http.get("/readyz"), 503)
         assert missing["checks"] | {"worker": False} == missing["checks"]
         # Where no process compares its clock, workers count for as long as they poll.
-        monkeypatch.setattr(client, "CLOCK_QUEUE", TaskQueue(name="nobody-polls-here"))
-        await until(lambda: living(utc_now()), lambda workers: set(workers.values()) == {1})
-        assert set((await living(utc_now() + client.POLLED_WITHIN + timedelta(seconds=61))).values()) == {0}
+        monkeypatch.setattr(workers, "CLOCK_QUEUE", TaskQueue(name="nobody-polls-here"))
+        await until(lambda: living(utc_now()), lambda by_role: set(by_role.values()) == {Workers(1, 1)})
+        assert set((await living(utc_now() + workers.POLLED_WITHIN + timedelta(seconds=61))).values()) == {Workers()}
+
+
+@ON_SQLITE
+async def test_workers_of_a_build_that_is_not_current_begin_nothing(alone: Api) -> None:
+    """Nor do those of a role beside which only others have workers without a build id."""
+    versioned = alone.settings.model_copy(update={"build_id": "2", "deployment_name": new_id("dep")})
+    async with worker.running_worker(alone.temporal, alone.database, versioned):
+        answer = await until(
+            lambda: alone.http.get("/readyz"), lambda answer: "of the current build" in answer.json()["message"]
+        )
+        assert error_of(answer, 503)["checks"]["worker"] is False
+        runs_alone = alone.settings.model_copy(update={"worker_roles": [Role.RUNS]})
+        async with worker.running_worker(alone.temporal, alone.database, runs_alone):
+            ready = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
+    assert ready.json()["checks"] | {"worker": True, "upkeep": False} == ready.json()["checks"]
+    assert "No worker that has the role upkeep is of the current build" in ready.json()["message"]
 
 
 @ON_SQLITE

@@ -1,21 +1,28 @@
 """`heartbeat doctor` with one thing after the other broken. That it finds nothing on a whole stack, test_up shows."""
 
+import asyncio
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 from temporalio.client import Client
 
+import worker
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.keyring import Keyring, seal_headers
 from heartbeat.store.database.database import Database
 from heartbeat.store.tools.servers import create_tool
+from heartbeat.temporal.workers import Workers, workers_by_role
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, fails
+from tests.support.patience import until
 from tests.support.processes import run_command
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
+from tests.support.world import SANDBOX, World
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
@@ -95,6 +102,25 @@ def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
     assert "set-current-version --deployment-name not-there" in checks["build"]
     assert "the provider rejected the key" in checks["model"]
     assert "sk-wrong" not in str(checks)
+
+
+@ON_SQLITE
+async def test_workers_of_a_build_that_is_not_current(world: World) -> None:
+    """Where the command itself runs there is no build id."""
+    settings = world.settings.model_copy(update={"build_id": "2", "deployment_name": new_id("dep")})
+    async with worker.running_worker(world.client, world.database, settings, SANDBOX):
+        living = partial(workers_by_role, world.client, settings)
+        await until(lambda: living(utc_now()), lambda by_role: set(by_role.values()) == {Workers(1, 0)})
+        variables = {
+            "HEARTBEAT_DATABASE_URL": settings.store_url(),
+            "TEMPORAL_ADDRESS": settings.temporal_target(),
+            "HEARTBEAT_TASK_QUEUE": settings.task_queue,
+            "HEARTBEAT_LOCAL_URL": "http://127.0.0.1:1/v1",
+        }
+        code, checks = await asyncio.to_thread(lambda: doctor(**variables))
+    assert code == 1
+    assert f"none at {settings.task_queue} is of the current build" in checks["worker"]
+    assert "set-current-version" in checks["worker"]
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:hidden@127.0.0.1:1/x?connect_timeout=2", "sqlite:////proc/none/x.db"])

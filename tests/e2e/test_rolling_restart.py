@@ -18,7 +18,7 @@ from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt
-from heartbeat.temporal.client import pollers
+from heartbeat.temporal.workers import pollers
 from tests.support.acting import change
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, says

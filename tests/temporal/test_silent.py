@@ -11,8 +11,9 @@ from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.temporal import runs
-from heartbeat.temporal.client import NoAnswer, connect, healthy, pollers
+from heartbeat.temporal.client import NoAnswer, connect, healthy
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.temporal.workers import pollers
 from tests.support.past_runs import a_run
 from tests.support.patience import PATIENCE
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project

@@ -11,8 +11,8 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.domain.contracts import NOTIFY, UPKEEP, UPKEEP_SCHEDULE_ID
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.worker_roles import Role
-from heartbeat.temporal.client import workers_by_role
 from heartbeat.temporal.runs import start_notify
+from heartbeat.temporal.workers import workers_by_role
 from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, target
 from tests.support.model_server import ModelServer, asks, says
@@ -77,8 +77,10 @@ async def test_the_command_serves_the_roles_that_it_is_given(world: World, tmp_p
     process = start(COMMAND, "worker", *roles, output=tmp_path, **variables)
     try:
         count = partial(workers_by_role, world.client, world.settings)
-        workers = await until(lambda: count(utc_now()), lambda workers: workers[Role.UPKEEP] and workers[Role.DELIVERY])
-        assert not workers[Role.RUNS]
+        served = await until(lambda: count(utc_now()), lambda by: by[Role.UPKEEP].current and by[Role.DELIVERY].current)
+            lambda: count(utc_now()), lambda by: by[Role.UPKEEP].current and by[Role.DELIVERY].current
+        )
+        assert not workers[Role.RUNS].living
     finally:
         process.terminate()
         process.join(PATIENCE)

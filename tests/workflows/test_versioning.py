@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import pytest
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
@@ -10,8 +11,8 @@ from temporalio.service import RPCError
 import worker
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
-from heartbeat.temporal.client import workers_by_role
 from heartbeat.temporal.versioning import current_build
+from heartbeat.temporal.workers import Workers, workers_by_role
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
 from tests.support.databases import ON_SQLITE
@@ -61,14 +62,17 @@ async def test_a_run_stays_with_its_build(versioned: World, model: ModelServer) 
     world, answered = versioned, threading.Event()
     model.script(Reply(wait_for=answered, body=says("Old.").body), says("New."))
     assert await current_build(world.client, world.settings) is None
+    by_role = partial(workers_by_role, world.client, world.settings)
     async with build(world, "1"):
+        await until(lambda: by_role(utc_now()), lambda workers: set(workers.values()) == {Workers(1, 0)})
         await make_current(world, "1")
         assert await current_build(world.client, world.settings) == "1"
+        assert set((await by_role(utc_now())).values()) == {Workers(1, 1)}
         old = await world.start("log_old")
         await until(lambda: world.asked(model))
         async with build(world, "2"):
             await make_current(world, "2")
-            assert min((await workers_by_role(world.client, world.settings, utc_now())).values()) > 0
+            await until(lambda: by_role(utc_now()), lambda workers: set(workers.values()) == {Workers(2, 1)})
             answered.set()
             assert (await old.result()).status == "success"
             assert (await (await world.start("log_new")).result()).status == "success"
