@@ -64,7 +64,7 @@ async def workers_by_role(client: Client, settings: Settings, now: datetime) -> 
     SDK's own polls go on when the process behind them hangs.
     """
     asking = (_of_workflows(client, settings.queue(role)) for role in Role)
-    *queues, heard = await asyncio.gather(*asking, _heard(client))
+    queues, heard = await asyncio.gather(asyncio.gather(*asking), _heard(client))
     return {role: _workers(queue, heard, now) for role, queue in zip(Role, queues, strict=True)}
 
 

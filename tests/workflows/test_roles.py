@@ -77,7 +77,7 @@ async def test_the_command_serves_the_roles_that_it_is_given(world: World, tmp_p
     process = start(COMMAND, "worker", *roles, output=tmp_path, **variables)
     try:
         count = partial(workers_by_role, world.client, world.settings)
-        served = await until(lambda: count(utc_now()), lambda by: by[Role.UPKEEP].current and by[Role.DELIVERY].current)
+        workers = await until(
             lambda: count(utc_now()), lambda by: by[Role.UPKEEP].current and by[Role.DELIVERY].current
         )
         assert not workers[Role.RUNS].living
