@@ -74,6 +74,7 @@ PAGES = (
     "/notifications?heartbeat={heartbeat}",
     "/approvals",
     "/findings",
+    "/findings?page={middle_of_findings}",
     "/findings?page={last_of_findings}",
     "/tools",
     "/subscribers",

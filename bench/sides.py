@@ -65,6 +65,7 @@ class Side:
             "last_delivered": self.logs // 1_000 * 9 // PER_PAGE,
             "middle_message": self.logs // 200,
             "first_message": PER_PAGE + 1,
+            "middle_of_findings": self.heartbeats // PER_PAGE // 2,
             "last_of_findings": self.heartbeats // PER_PAGE,
             "last_of_heartbeat": self.logs // self.heartbeats // PER_PAGE,
             "position": self.logs // 2,

@@ -107,7 +107,12 @@ def _first(which: ColumnElement[bool], index: str, *order: Any) -> Select[Any]:
     return ids.where(FINDING.c.bot_id.in_(_BOTS), which).order_by(*order).limit(bounds[0]).offset(bounds[1])
 
 
-OPEN_FINDINGS = FINDINGS.where(FINDING.c.id.in_(_first(_IS_OPEN, "ix_finding_open", *_WORST))).order_by(*_WORST)
+_BEST = (_SEVERITY.desc(), FINDING.c.last_seen_at, FINDING.c.id)
+# Those further back than half are looked for from the end: of whatever is sorted less is kept.
+OPEN_FINDINGS, LAST_OPEN_FINDINGS = (
+    FINDINGS.where(FINDING.c.id.in_(_first(_IS_OPEN, "ix_finding_open", *order))).order_by(*_WORST)
+    for order in (_WORST, _BEST)
+)
 
 
 def _newest_past(bot_id: ColumnElement[int]) -> Select[Any]:
@@ -131,6 +136,7 @@ def _count(table: Any, which: ColumnElement[bool]) -> Any:
     return select(func.count()).select_from(table).where(table.c.bot_id.in_(_BOTS), which).scalar_subquery()
 
 
+OPEN_COUNT = select(_count(FINDING, _IS_OPEN))
 CHANGED_TOOLS = select(func.coalesce(func.sum(TOOL.c.changed_count), 0)).where(TOOL.c.bot_id.in_(_BOTS))
 HOLD_IN_FORCE = select(HOLD.c.id).where(HOLD.c.project_id == bindparam("project"), IN_FORCE)
 COUNTS: Select[Any] = select(
@@ -216,8 +222,13 @@ def approvals_of_heartbeat(connection: Connection, heartbeat: Heartbeat, now: da
 
 def open_findings(connection: Connection, project: Project, page: Page) -> list[OpenFindingRow]:
     """Read one page of a project's open findings, the worst first, then those last seen."""
-    bounds = {"limit": page.size, "offset": page.offset}
-    return _findings(connection, OPEN_FINDINGS, {"project": project.id, **bounds})
+    statement, bounds = OPEN_FINDINGS, {"limit": page.size, "offset": page.offset}
+    total = connection.execute(OPEN_COUNT, {"project": project.id}).scalar_one() if page.offset else 0
+    if page.offset > total / 2 > 0:
+        statement = LAST_OPEN_FINDINGS
+        left = max(0, total - page.offset)
+        bounds = {"limit": min(page.size, left), "offset": max(0, left - page.size)}
+    return _findings(connection, statement, {"project": project.id, **bounds})
 
 
 def other_findings(connection: Connection, project: Project, limit: int) -> list[OpenFindingRow]:

@@ -85,6 +85,7 @@ STATEMENTS = {
     "approvals of a run": waiting.OF_RUN,
     "approvals of a heartbeat": waiting.OF_HEARTBEAT,
     "open findings": waiting.OPEN_FINDINGS,
+    "last open findings": waiting.LAST_OPEN_FINDINGS,
     "other findings": waiting.OTHER_FINDINGS,
     "findings of a heartbeat": waiting.OPEN_OF_HEARTBEAT,
     "messages of a run": messages.OF_RUN,
@@ -118,8 +119,8 @@ async def test_an_index_serves_each(owner: Owner) -> None:
     assert "ix_event_run" in plans["messages of a run"]
     if owner.database.is_sqlite:
         assert "(project_id=? AND period_start=? AND id<?)" in plans["ledger of a period"]
-        for name in ("bots of the period", "heartbeats of the period"):
-            assert "COVERING INDEX ix_heartbeat_period (project_id=? AND period_start=?)" in plans[name]
+        for name, index in {"bots of the period": "period", "heartbeats of the period": "period_credits"}.items():
+            assert f"COVERING INDEX ix_heartbeat_{index} (project_id=? AND period_start=?)" in plans[name]
         # What is left to be sorted are the few first of each bot.
         for name, index in {"open findings": "ix_finding_open", "other findings": "ix_finding_past"}.items():
             assert f"SEARCH finding USING INDEX {index} (bot_id=?)" in plans[name]
