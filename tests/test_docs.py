@@ -5,6 +5,7 @@ import re
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import AliasChoices, BaseModel
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from typer.main import get_command
 
 from api.main import create_app
+from api.schemas.logs import LogObject
 from heartbeat.agents.failures import FINAL, REPEATED, RETRYABLE
 from heartbeat.cli.main import app
 from heartbeat.domain.failure_policy import PASSING
@@ -90,6 +92,12 @@ def test_the_fields_of_a_heartbeat_are_documented_as_they_are_declared() -> None
     in_common = len(PublishedFields.model_fields)
     assert [line for line in published.splitlines() if line in rows] == rows[:in_common]
     assert [line for line in added.splitlines() if line in rows] == rows[in_common:]
+
+
+def test_all_that_a_run_can_wait_for_is_documented() -> None:
+    [documented] = re.findall(r"^- `waiting`:(.*\n.*\n)", text("docs/api.md"), re.MULTILINE)
+    kinds, _ = get_args(LogObject.model_fields["waiting"].annotation)
+    assert set(get_args(kinds)) == set(re.findall(r"`(\w+)`", documented))
 
 
 def test_every_code_of_a_failed_request_is_documented() -> None:
