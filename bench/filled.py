@@ -12,15 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-import psycopg
-from sqlalchemy import Connection, create_engine, inspect, select, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, inspect, select, text
 
-from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
+from bench.logs_in_bulk import MANY_LOGS, fill, quickly, vacuum
 from bench.matters_in_bulk import fill_matters
 from bench.scale import postgres
 from bench.tenant import Tenant, seed
-from heartbeat.store.database.database import Database, driver_url
+from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import M, columns, exactly_one
 from heartbeat.store.migrations import migrate
 from heartbeat.store.notifications.messages import fill_kinds
@@ -39,9 +37,6 @@ NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT n FROM n) AS n",
     "postgresql": "generate_series(2, {0}) AS n(n)",
 }
-# For the time of filling: nothing has to outlive a crash.
-UNSAFE = ("journal_mode = off", "synchronous = off", "locking_mode = exclusive", "threads = 2")
-QUICKER = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB", "autovacuum": "off"}
 
 
 @contextlib.contextmanager
@@ -80,7 +75,7 @@ async def filled(url: str, heartbeats: int, logs: int, directory: Path) -> Tenan
         return _written(url, _tenant_of)
     # The audit log has its head when a transaction has ended.
     tenant = _written(url, _seed, heartbeats)
-    with _quickly(url) as connection:
+    with quickly(url) as connection:
         fill(connection, logs, DAYS)
     _written(url, fill_matters)
     vacuum(url)
@@ -122,25 +117,3 @@ def _copy(connection: Connection, table: str, count: int, own: dict[str, str]) -
     numbers = NUMBERS[connection.dialect.name].format(count)
     rows = f"SELECT {values} FROM {table}, {numbers} WHERE {table}.id = 1"
     connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) {rows}"))
-
-
-@contextlib.contextmanager
-def _quickly(url: str) -> Iterator[Connection]:
-    """Open a transaction with less care than the product's, or on SQLite none at all."""
-    if url.startswith("sqlite"):
-        with create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
-            for setting in UNSAFE:
-                connection.exec_driver_sql(f"PRAGMA {setting}")
-            yield connection
-        return
-    with psycopg.connect(url, autocommit=True) as settings:
-        for name, value in QUICKER.items():
-            settings.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-        settings.execute("SELECT pg_reload_conf()")
-        try:
-            with create_engine(driver_url(url), poolclass=NullPool).begin() as connection:
-                yield connection
-        finally:
-            settings.execute("CHECKPOINT")
-            settings.execute("ALTER SYSTEM RESET ALL")
-            settings.execute("SELECT pg_reload_conf()")

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bench.goals import Result, rounded
-from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
+from bench.logs_in_bulk import MANY_LOGS, fill, quickly, vacuum
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
 from heartbeat.domain.plans import Plan
@@ -126,8 +126,10 @@ def _filled(url: str, size: int) -> Iterator[Filled]:
     migrate.upgrade(url)
     with contextlib.closing(Database(url)) as database:
         tenant = database.write_now(seed, HEARTBEATS)
-        database.write_now(fill, size)
-        vacuum(url)
+    with quickly(url) as connection:
+        fill(connection, size)
+    vacuum(url)
+    with contextlib.closing(Database(url)) as database:
         yield database, tenant, size
 
 
