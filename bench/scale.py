@@ -95,11 +95,13 @@ async def measure() -> Result:
 def _compare(result: Result, name: str, urls: list[str]) -> None:
     with contextlib.ExitStack() as stack:
         few, many = (stack.enter_context(_filled(url, size)) for url, size in zip(urls, SIZES, strict=True))
+        slowest = 0.0
         for noun, query in QUERIES.items():
             p50 = [quantile(times, 0.5) for times in _in_turn(few, many, query)]
             result.raw[f"{name} {noun}, ms at {SIZES} logs"] = [*map(rounded, p50)]
             result.at_most(f"{name}: {noun} at {MANY_LOGS:,} logs / at 10,000", p50[1] / p50[0], 1.5)
-            result.at_most(f"{name}: {noun} at {MANY_LOGS:,} logs, p50 in ms", p50[1], 10)
+            slowest = max(slowest, p50[1])
+        result.at_most(f"{name}: the slowest of these at {MANY_LOGS:,} logs, p50 in ms", slowest, 10)
 
 
 def _in_turn(few: Filled, many: Filled, query: Callable[[Connection, Tenant, int], None]) -> list[list[float]]:

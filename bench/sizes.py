@@ -1,22 +1,23 @@
 """What pages and lists cost at 5,000 heartbeats and ten million logs, beside 100 and 10,000, in docs/performance.md.
 
 `BENCH_LOGS=10000000 python -m bench.sizes` measures both databases, with `SQLite` or `PostgreSQL` one of them, and
-writes `bench/results/sizes.json`; with `write`, the table alone is written anew, and with `fill PostgreSQL` a database
-is only filled, which makes sense where it is kept (`BENCH_HOME`).
+writes `bench/results/sizes.json`, and the worst page and list among the goals. With `write`, the tables alone are
+written anew, and with `fill PostgreSQL` a database is only filled, which makes sense where it is kept (`BENCH_HOME`).
 """
 
 import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
 import uvloop
 
-from bench import dashboard, lists
-from bench.goals import rounded
+from bench import dashboard, goals_table, lists
+from bench.goals import Result, rounded
 from bench.logs_in_bulk import MANY_LOGS
 from bench.page_table import PAGE, ROOT, with_table
 from bench.sides import DATABASES, both_sides, compared
@@ -63,9 +64,28 @@ def table(measured: Figures) -> str:
     )
 
 
+def goals(measured: Figures) -> goals_table.Goals:
+    """Return what was measured of the page and of the list that grow most, as goals by name."""
+    found: goals_table.Goals = {}
+    for name, figures in measured.items():
+        result = Result()
+        for kind in KINDS:
+            what = f"{name}: processor time of the worst of all {kind}"
+            worst = max(_grown(figures[kind]).values())
+            result.at_most(
+                f"{what} at 5,000 heartbeats and {figures['logs']:,} logs / at 100 and 10,000", worst, WANTED
+            )
+        found |= {goal.name: asdict(goal) | {"day": figures["at"]} for goal in result.goals}
+    return found
+
+
+def _grown(found: Figures) -> dict[str, float]:
+    return {address: many[1] / few[1] for address, (few, many) in found.items()}
+
+
 def _row(kind: str, name: str, measured: Figures) -> str:
     found = measured[kind]
-    grown = {address: many[1] / few[1] for address, (few, many) in found.items()}
+    grown = _grown(found)
     over = sorted((address for address in grown if grown[address] > WANTED), key=lambda one: -grown[one])
     names = ", ".join(f"`{address}` {rounded(grown[address]):g}" for address in over[:SHOWN]) or "none"
     middle, most = rounded(median(grown.values())), rounded(max(grown.values()))
@@ -77,6 +97,7 @@ def write(measured: Figures) -> None:
     """Keep the figures, and write the table into its place."""
     RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
     PAGE.write_text(render(PAGE.read_text(), measured))
+    goals_table.write(json.loads(goals_table.RESULTS.read_text()) | goals(measured))
 
 
 def main(arguments: Sequence[str]) -> None:
