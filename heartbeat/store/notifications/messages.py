@@ -19,8 +19,8 @@ TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Ev
 BOT, HEARTBEAT, REMOVED = columns(Bot), columns(Heartbeat), columns(RemovedMessages)
 
 FILLED_AT_ONCE = 500
-# Those that have one of these keep it.
-FINAL = ("delivered", "failed")
+# Those that have one of the latter keep it.
+ON_ITS_WAY, FINAL = ("pending", "held"), ("delivered", "failed")
 _OF_PROJECT = NOTIFICATION.c.project_id == bindparam("project")
 _TARGET = select(TARGET.c.id).where(TARGET.c.uuid == bindparam("target"), TARGET.c.project_id == bindparam("project"))
 # Each in the words of an index that has all of it, with the ids in order.
@@ -36,7 +36,7 @@ _LACKING = select(exists().where(_OF_PROJECT, NOTIFICATION.c.kind.is_(None)))
 _EVENTS = select(EVENT.c.id).where(EVENT.c.project_id == bindparam("project"), EVENT.c.kind == bindparam("kind"))
 _OF_EVENTS = NOTIFICATION.c.event_id.in_(_EVENTS)
 REMOVED_BY_NOW = select(REMOVED.c.count).where(REMOVED.c.project_id == bindparam("project"))
-FIRST_ON_ITS_WAY = select(func.min(NOTIFICATION.c.id)).where(_OF_PROJECT, NOTIFICATION.c.status.not_in(FINAL))
+FIRST_ON_ITS_WAY = select(func.min(NOTIFICATION.c.id)).where(_OF_PROJECT, NOTIFICATION.c.status.in_(ON_ITS_WAY))
 
 
 @dataclass(frozen=True)
