@@ -238,3 +238,15 @@ def test_nothing_of_keda_is_there_without_scaling(values):
 def test_a_wrong_value_is_refused_by_its_name(values, words):
     with pytest.raises(helm.errors.HelmError, match=words):
         rendered(values)
+
+
+def test_workers_of_another_build_stand_beside_a_release():
+    """As docs/kubernetes.md has it: without an API and an ingress, and nothing of them has a name of the other's."""
+    pages = (CHART.parent.parent.parent / "docs" / "kubernetes.md").read_text()
+    section = pages.partition("## A new release")[2]
+    values = yaml.safe_load(section.partition("```yaml")[2].partition("```")[0])
+    beside = rendered(MUCH | values | {"settings": MUCH["settings"] | values["settings"]}, "hb-2")
+    assert not set(beside) & set(rendered(MUCH))
+    assert beside["ConfigMap", "hb-2-heartbeat"]["data"]["HEARTBEAT_BUILD_ID"] == "2"
+    assert beside["Deployment", "hb-2-heartbeat-api"]["spec"]["replicas"] == 0
+    assert "Ingress" not in {kind for kind, _ in beside}
