@@ -16,7 +16,7 @@ from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import Opening, open_run
 from heartbeat.store.runs.steps import NewStep, settle_step
 from heartbeat.store.tables.bots import Bot
-from heartbeat.store.tables.credits import DailyRollup
+from heartbeat.store.tables.credits import BudgetWarning, DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
@@ -39,14 +39,6 @@ def test_a_tick_becomes_a_run_with_the_prompt_as_it_was(database: Database, hear
     assert (run.status, run.trigger, run.scheduled_for) == ("running", "schedule", TICK)
     assert (run.prompt, run.instruction, run.model) == (heartbeat.prompt, "Be brief.", "openai:scripted")
     assert run.uuid.startswith("log_")
-
-
-def test_asking_twice_returns_what_is_there(database: Database, heartbeat: Heartbeat) -> None:
-    first, again = opened(database, scheduled(heartbeat)), opened(database, scheduled(heartbeat))
-    assert first.run is not None
-    assert again.run is not None
-    assert first.run.uuid == again.run.uuid
-    assert count_runs(database) == 1
 
 
 def test_a_tick_is_run_once_whichever_workflow_asks(database: Database, heartbeat: Heartbeat) -> None:
@@ -206,3 +198,6 @@ def test_the_plans_monthly_credits_hold_for_the_whole_project(database: Database
     run = opened(database, scheduled(heartbeat), limits).run
     assert run is not None
     assert run.skip_reason == "plan"
+    warning = columns(BudgetWarning)
+    told = database.read_now(lambda c: c.execute(select(warning.c.owner, warning.c.level)).all())
+    assert told == [("plan", 100)]
