@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from temporalio import activity
 
 from activities.call_progress import showing_progress
-from activities.durable_write import write_durably
+from activities.durable_write import read_durably, write_durably
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_call
 from activities.toolbox import Toolbox
@@ -82,7 +82,7 @@ class ToolActivities:
             return await self._act(step)
 
     async def _act(self, step: ActInput) -> ActResult:
-        receipt, tools = await self._database.read_inline(_read_call, step)
+        receipt, tools = await read_durably(self._database, _read_call, step)
         if receipt.over:
             return ActResult()
         if receipt.run.replay_of and receipt.call.name != REPORT:
@@ -91,7 +91,7 @@ class ToolActivities:
         tool = await self._tool(receipt, tools)
         approval_reason = _approval_reason(receipt, tool)
         if approval_reason and receipt.before == "asked" and not receipt.run.dry_run:
-            approval = await self._database.write(ask, receipt, approval_reason, self._now())
+            approval = await write_durably(self._database, ask, receipt, approval_reason, self._now())
             if approval.state == "pending":
                 return await self._wait(receipt, approval)
             if approval.state != "approved":
@@ -125,7 +125,7 @@ class ToolActivities:
         self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None, answers: Answers
     ) -> ToolResult | None:
         """Make the call, and write what it came to unless its server waits for an answer; `None` if that was known."""
-        receipt = await self._database.write(begin_call, step.run_uuid, step.number)
+        receipt = await write_durably(self._database, begin_call, step.run_uuid, step.number)
         if receipt.over:
             return None
         started = time.monotonic()
@@ -169,7 +169,8 @@ class ToolActivities:
     async def _told_of_new_session(self, receipt: CallReceipt, tool: OfferedTool, result: ToolResult) -> ToolResult:
         """Tell the model that what earlier calls of its run left with the server is gone, if there were any."""
         assert tool.server is not None
-        if not await self._database.read_inline(was_called_before, receipt.call, name_prefix(tool.server.label)):
+        prefix = name_prefix(tool.server.label)
+        if not await read_durably(self._database, was_called_before, receipt.call, prefix):
             return result
         return replace(result, text=f"{NEW_SESSION.format(tool.server.label)}\n{result.text}")
 

@@ -1,6 +1,7 @@
-"""Writes that outlast a store that is away."""
+"""Reads and writes that outlast a store that is away."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from heartbeat.domain.errors import Unavailable
@@ -14,9 +15,21 @@ RETRY_SECONDS = 1
 
 
 async def write_durably(database: Database, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Write the outcome of what is paid for, called or sent already; a failed attempt would do it a second time."""
+    """Write what an attempt must not end for: its outcome, which is paid for, called or sent already, or its beginning.
+
+    A failed attempt would do it a second time, or count as one though it asked nobody. The activity's time bounds it.
+    """
+    return await _outlast(lambda: database.write(change, *args, **kwargs))
+
+
+async def read_durably(database: Database, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Read what an attempt begins with, or what is told of its outcome."""
+    return await _outlast(lambda: database.read_inline(query, *args, **kwargs))
+
+
+async def _outlast(trial: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
-            return await database.write(change, *args, **kwargs)
+            return await trial()
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)

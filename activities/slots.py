@@ -69,7 +69,8 @@ class SlotKeeper(Interceptor):
         step_time = timedelta(seconds=self._settings.step_timeout_seconds) + MARGIN
         claim = SlotClaim(step.run_uuid, step.number, step.model_index, step_time, run_time)
         async with heartbeating():
-            has_all, waking = await self._database.write(claim_slots, claim, self._bounds, self._now())
+            claiming = write_durably(self._database, claim_slots, claim, self._bounds, self._now())
+            has_all, waking = await claiming
             await self._wake(waking)
         if has_all:
             return None

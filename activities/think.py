@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.durable_write import write_durably
+from activities.durable_write import read_durably, write_durably
 from activities.handover import counting_attempt, handed_over, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_answer, count_failure
@@ -114,10 +114,10 @@ class ModelActivities:
         """
         is_first = step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts
         if is_first and not self._limits.bounds:
-            transcript, tools = await self._database.read_inline(_first_step, step.run_uuid)
+            transcript, tools = await read_durably(self._database, _first_step, step.run_uuid)
             if transcript.run.credits_held or not any(map(self._limits.rate, transcript.run.models)):
                 return transcript, tools
-        return await self._database.write(_later_step, step, self._limits, self._now())
+        return await write_durably(self._database, _later_step, step, self._limits, self._now())
 
     async def _wait_or_end(self, transcript: Transcript, shortage: Shortage, attempts: int) -> ThinkResult:
         """Have a step wait for credits, or end its run if nobody gave any; a rehearsal asks nobody."""
@@ -147,7 +147,7 @@ class ModelActivities:
             return None
         scope, now = rate_limit_scope(attempt.model, self._settings), self._now()
         before = datetime.fromisoformat(step.turn) if step.turn else None
-        turn = await self._database.write(take_turn, scope, transcript.run, before, now)
+        turn = await write_durably(self._database, take_turn, scope, transcript.run, before, now)
         if turn is None:
             return None
         words, wait = LIMITED.format(model=attempt.model), (turn - now).total_seconds()
@@ -168,7 +168,8 @@ class ModelActivities:
         """Make the request and write down the attempts that came to nothing; or say which model is asked next."""
         client = await self._model_client()
         if attempt.number > 1:
-            await self._note_lost(transcript, attempt.before)
+            before = self._most(transcript, attempt.before)
+            await write_durably(self._database, note_lost, transcript.run.id, before, self._now())
         if (after := attempt.after_half_the_time()) is not None:
             return _next_model(after, TIMED_OUT, SILENT.format(model=attempt.model), attempt.number - 1)
         offered = await self._offered(transcript.run, tools, attempt.model)
@@ -184,7 +185,8 @@ class ModelActivities:
             # Without its cause and the provider's words: they may hold what must not enter Temporal's history.
             raise error from None
         except asyncio.CancelledError:
-            await self._note_lost(transcript, attempt)
+            most = self._most(transcript, attempt)
+            await self._database.write(note_lost, transcript.run.id, most, self._now())
             if is_handed_over():
                 # The same model once more: being stopped is no attempt that failed, though it may have to be paid for.
                 return handed_over(attempt.index, attempt.number)
@@ -228,9 +230,9 @@ class ModelActivities:
             scope = rate_limit_scope(attempt.model, self._settings)
             await write_durably(self._database, note_refusal, scope, failure.retry_after, self._now())
 
-    async def _note_lost(self, transcript: Transcript, attempt: StepAttempt) -> None:
-        usage = self._usage(attempt, TokenUsage(next_request_tokens(transcript, self._limits), 0))
-        await self._database.write(note_lost, transcript.run.id, usage, self._now())
+    def _most(self, transcript: Transcript, attempt: StepAttempt) -> AttemptUsage:
+        """The most that an attempt can have used that was lost."""
+        return self._usage(attempt, TokenUsage(next_request_tokens(transcript, self._limits), 0))
 
     def _usage(self, attempt: StepAttempt, used: TokenUsage) -> AttemptUsage:
         cost = self._limits.cost_nano_usd(attempt.model, used.input_tokens, used.output_tokens)
