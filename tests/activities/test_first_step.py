@@ -1,5 +1,6 @@
 """One activity opens a run and takes its first step, once: whatever comes of that is left to steps of their own."""
 
+import asyncio
 import threading
 from datetime import timedelta
 from typing import Any
@@ -141,3 +142,11 @@ async def test_one_whose_worker_stops_goes_on_elsewhere(
         next_model=0,
         attempts=attempts,
     )
+
+
+@ON_SQLITE
+async def test_one_that_temporal_has_given_up_says_nothing(world: World, model: ModelServer) -> None:
+    """The next attempt is under way by then."""
+    late = ActivityCancellationDetails(timed_out=True)
+    with pytest.raises(asyncio.CancelledError):
+        await FirstStep(world, {}).cancelled(model, late, is_asked=False)

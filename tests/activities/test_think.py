@@ -10,14 +10,19 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.think import ModelActivities
 from activities.toolbox import Toolbox
-from heartbeat.domain.contracts import ThinkInput
+from heartbeat.domain.contracts import ThinkInput, ThinkResult
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database.database import Database
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.tool_servers.refreshing import Refresher
-from tests.support.model_server import ModelServer, says
+from tests.support.activity_runs import ActivityRuns
+from tests.support.databases import ON_SQLITE
+from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import PATIENCE, until
 from tests.support.runs import by_hand, opened_run
+from tests.support.seeds import NOW
 from tests.support.world import World
 
 
@@ -64,3 +69,17 @@ async def test_it_is_kept_though_every_writer_was_busy(
     run = database.read_now(lambda c: run_by_uuid(c, opened.uuid))
     assert (run.status, run.response, run.credits_charged, run.credits_held) == ("success", "All quiet.", 1, 0)
     assert database.read_now(audit) == []
+
+
+@ON_SQLITE
+async def test_an_answer_that_is_there_is_not_asked_for_again(world: World, model: ModelServer) -> None:
+    runs = ActivityRuns(world.database, world.settings)
+    model.script(asks(("report", {"outcome": "ok", "summary": "All quiet.", "findings": []})))
+    uuid = await runs.open(world.heartbeat)
+    thought = await runs.think(ThinkInput(uuid, 1), 1)
+    assert thought.calls
+    assert await runs.think(ThinkInput(uuid, 1, earlier_attempts=1), 1) == thought
+    await world.database.write(close_run, uuid, Ending("cancelled"), NOW)
+    assert await runs.think(ThinkInput(uuid, 2), 1) == ThinkResult()
+    assert len(model.requests) == 1
+    await runs.close()

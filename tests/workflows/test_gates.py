@@ -9,11 +9,17 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
 from temporalio.api.enums.v1 import EventType
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 import worker
+from activities.gates import MAX_LOOKS, GateActivities
+from activities.runs import RunActivities
+from heartbeat.domain.contracts import AGENT_RUN, OpenRunInput, RunRequest, RunResult
 from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
+from heartbeat.gates.looking import GateReader
 from heartbeat.secrets.gates import sealed_headers
 from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.gate_columns import gate_columns
@@ -22,6 +28,7 @@ from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_gated_run, start_manual_run, tick_id
+from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.acting import connect
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, says
@@ -140,6 +147,37 @@ async def test_a_tool_is_called_only_if_it_reads(working: World, model: ModelSer
     desk.hidden.add("read_note")
     assert (await gated_run(world)).status == "success", "it runs, and is told that its gate failed"
     assert "is no longer offered by its server" in model.requests[1]["messages"][1]["content"]
+
+
+@ON_SQLITE
+async def test_a_gated_run_that_an_earlier_version_starts_looks_by_an_activity_of_its_own(
+    working: World, model: ModelServer, source: Peer
+) -> None:
+    world = await set_gate(working, url=source.url("/feed"), on_first="skip")
+    request = RunRequest(world.heartbeat.uuid, 0, "manual", "log_earlier", gated=True)
+    handle = await world.client.start_workflow(
+        AGENT_RUN, request, id="earlier gated", task_queue=world.settings.task_queue, result_type=RunResult
+    )
+    assert (await handle.result()).status == "skipped"
+    assert (await world.run("log_earlier")).skip_reason == "unchanged"
+    assert len(source.asked) == 1
+
+
+@ON_SQLITE
+async def test_a_gate_that_is_changed_at_each_look_is_left_to_the_next_attempt(world: World, source: Peer) -> None:
+    gated = await set_gate(world, url=source.url("/feed"))
+
+    async def changes(writer: asyncio.StreamWriter) -> None:
+        await set_gate(world, url=source.url(f"/{len(source.asked)}"))
+        await source.answers["known"](writer)
+
+    source.answers = {"known": source.answers["*"], "*": changes}
+    reader = GateReader(world.database, world.settings, Refresher(world.database, world.settings))
+    gates = GateActivities(RunActivities(world.database, world.settings), reader)
+    request = RunRequest(gated.heartbeat.uuid, 0, "manual", "log_1", gated=True)
+    with pytest.raises(ApplicationError, match="changed again and again"):
+        await ActivityEnvironment().run(gates.look_at_gate, OpenRunInput(request, "gated", "run-1", None))
+    assert (len(source.asked), await runs(gated)) == (MAX_LOOKS, [])
 
 
 @ON_SQLITE
