@@ -138,6 +138,23 @@ def note_lost(connection: Connection, run_id: int, usage: AttemptUsage, now: dat
             COST_RUN.run(connection, {"key": run_id, "more_cost": usage.cost_nano_usd})
 
 
+def note_answer_of_lost(connection: Connection, run_id: int, usage: AttemptUsage) -> None:
+    """Have an attempt that was taken for lost be the one that answered, with what it really used.
+
+    Its worker stood still and went on, before another attempt had an answer.
+    """
+    is_lost = and_(
+        ATTEMPT.c.run_id == run_id,
+        ATTEMPT.c.step == usage.step,
+        ATTEMPT.c.attempt == usage.attempt,
+        ATTEMPT.c.outcome == "lost",
+    )
+    noted = connection.execute(select(ATTEMPT.c.cost_nano_usd).where(is_lost)).scalar_one_or_none()
+    if noted is not None:
+        connection.execute(update(ATTEMPT).where(is_lost).values(**vars(usage), outcome="answered"))
+        COST_RUN.run(connection, {"key": run_id, "more_cost": -noted})
+
+
 def record_attempt(
     connection: Connection,
     run_id: int,

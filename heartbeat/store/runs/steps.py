@@ -17,7 +17,15 @@ from heartbeat.store.credits.ledger import Reservation, account_of, enter_reserv
 from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.notifications.outages import Fallback, note_model
-from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
+from heartbeat.store.runs.attempts import (
+    AttemptUsage,
+    StepFailure,
+    charge,
+    failures,
+    note_answer_of_lost,
+    record_attempt,
+    reserved_run,
+)
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.parks import WITH_PAYERS, PayingRun, park, resolve
 from heartbeat.store.runs.rate_limits import LIMITED_UNTIL
@@ -170,11 +178,13 @@ def settle_step(
     run, usage = reserved[0], step.usage
     if not step.calls and (reminder := reminder_for(connection, run, step)):
         step = replace(step, failure_code=reminder.code, failure=reminder.failure, reminder=reminder.words)
-    record_attempt(connection, run.id, usage, "answered", now)
+    is_new = record_attempt(connection, run.id, usage, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
         known = steps(connection, run.id)
         return next(other for other in known if other.number == step.number), known
+    if not is_new:
+        note_answer_of_lost(connection, run.id, usage)
     calls = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
     written = [first(connection, Step, ASKED, call) for call in calls]
     charge(connection, reserved, usage, "settle", rate, now)

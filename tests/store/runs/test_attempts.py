@@ -1,12 +1,14 @@
 """Attempts that failed: what was paid for is charged once, and the next attempt is reserved for anew."""
 
+from dataclasses import replace
+
 from sqlalchemy import select, update
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
-from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed
+from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.details import attempts
 from heartbeat.store.runs.runs import run_by_uuid
@@ -97,3 +99,24 @@ def test_a_run_that_ends_after_a_paid_failure_holds_nothing(database: Database, 
     after = database.read_now(lambda c: run_by_uuid(c, run.uuid))
     assert (after.credits_charged, after.credits_held, after.tokens_used) == (2, 0, 2200)
     assert database.read_now(audit) == []
+
+
+def test_one_that_answers_after_it_was_taken_for_lost_has_answered(database: Database, run: Run) -> None:
+    """Its worker stood still, and went on before the next attempt had an answer."""
+    database.write_now(lambda c: note_lost(c, run.id, PAID, NOW))
+    late = replace(ANSWER, attempt=1, cost_nano_usd=3)
+    for _ in range(2):
+        database.write_now(lambda c: settle_step(c, run.uuid, late, 1, NOW))
+    [attempt] = database.read_now(lambda c: attempts(c, run.id))
+    used = (attempt.input_tokens, attempt.output_tokens, attempt.cost_nano_usd)
+    assert (attempt.outcome, used) == ("answered", (100, 50, 3))
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 3
+    assert database.read_now(audit) == []
+
+
+def test_one_that_was_taken_for_lost_stays_so_if_another_has_answered(database: Database, run: Run) -> None:
+    database.write_now(lambda c: note_lost(c, run.id, PAID, NOW))
+    for number in (2, 1):
+        database.write_now(lambda c, number=number: settle_step(c, run.uuid, replace(ANSWER, attempt=number), 1, NOW))
+    assert [row.outcome for row in database.read_now(lambda c: attempts(c, run.id))] == ["lost", "answered"]
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == PAID.cost_nano_usd
