@@ -78,10 +78,11 @@ def test_those_that_use_it_pause_when_they_are_due_and_go_on(database: Database,
     assert again(database, user).enabled, "not before it is due"
 
     assert skipped_for(opened(database, scheduled(other))) is None
-    assert skipped_for(opened(database, scheduled(user))) == "needs_reconnect"
+    refused = opened(database, scheduled(user))
+    assert skipped_for(refused) == "needs_reconnect"
     paused = again(database, user)
     assert (paused.enabled, paused.pause_reason) == (False, "needs_reconnect")
-    assert paused.pause_message == "A person has to sign in to desk again; it goes on by itself then."
+    assert paused.pause_message == refused.reason == "A person has to sign in to desk again; it goes on by itself then."
     assert len(events(database)) == 1, "it was told already"
     assert database.write_now(lift_reconnect_pauses, NOW) == 0
 

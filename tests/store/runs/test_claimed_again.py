@@ -6,15 +6,17 @@ from datetime import timedelta
 import pytest
 
 from heartbeat.domain.bounds import Bounds
+from heartbeat.domain.failure_policy import cooled_down
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database.database import Database
+from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.runs.opening import Opening
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.runs import LIMITS, TICK, by_hand, changed, opened, opened_run, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 
 @pytest.fixture
@@ -74,3 +76,17 @@ def test_one_that_is_bounded_waits_for_a_slot_and_holds_nothing_yet(database: Da
     run = opened_run(database, scheduled(heartbeat), limits, NOW)
     assert (run.status, run.waiting, run.credits_held) == ("running", "capacity", 0)
     assert database.read_now(audit) == []
+
+
+def test_a_probe_that_is_refused_waits_for_the_next_cool_down(database: Database, heartbeat: Heartbeat) -> None:
+    pause = {"pause_reason": "errors", "pause_cause": "failures", "pause_since": NOW, "probe_at": NOW}
+    changed(database, Heartbeat, enabled=False, **pause)
+    changed(database, Project, plan="free")
+    probe = replace(by_hand(heartbeat), trigger="probe", triggered_by="usr_gone")
+    probe = replace(probe, workflow_id=probe_id(database.read_now(heartbeat_row, heartbeat.uuid)))
+    refused = opened(database, probe)
+    assert refused.run
+    assert (refused.run.skip_reason, refused.run.triggered_by) == ("plan", "usr_gone")
+    assert refused.schedule_changed
+    row = database.read_now(heartbeat_row, heartbeat.uuid)
+    assert (row.probes, row.probe_at, row.enabled) == (1, cooled_down(1, NOW), False)
