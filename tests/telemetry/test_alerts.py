@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from heartbeat.domain.fallbacks import OF_PROVIDER
 from heartbeat.store.database.database import Database
 from tests.support.databases import ON_SQLITE
 from tests.support.exported_metrics import series_labels, series_names
@@ -76,6 +77,12 @@ async def test_what_raises_alerts_is_exported_with_these_labels(database: Databa
         for series in one["input_series"]:
             name, labels = re.fullmatch(r"(\w+)\{(.*)\}", series["series"]).groups()
             assert set(re.findall(r"(\w+)=", labels)) - OF_PROMETHEUS == exported[name] - OF_PROMETHEUS, name
+
+
+def test_a_provider_refuses_with_all_that_fails_whatever_is_asked() -> None:
+    [expression] = [rule["expr"] for rule in rules() if rule["alert"] == "HeartbeatProviderRefuses"]
+    for codes in re.findall(r'code=~"(.*?)"', expression):
+        assert set(codes.split("|")) == OF_PROVIDER
 
 
 def test_panels_have_ids_and_places_of_their_own() -> None:
