@@ -18,6 +18,8 @@ from heartbeat.temporal.client import RPC_TIMEOUT
 CLOCK_QUEUE, CLOCK_KIND = TaskQueue(name="heartbeat-clock"), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 # A process that lives has polled it within this time. Where Temporal refuses such polls, a worker has its own queue.
 HEARD_WITHIN, POLLED_WITHIN = timedelta(seconds=40), timedelta(seconds=75)
+# What a server calls workers without a build id, in the one word of before.
+UNVERSIONED = ("", "__unversioned__")
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,24 @@ async def workers_by_role(client: Client, settings: Settings, now: datetime) -> 
     """
     asking = (_of_workflows(client, settings.queue(role)) for role in Role)
     queues, heard = await asyncio.gather(asyncio.gather(*asking), _heard(client))
-    return {role: _workers(queue, heard, now) for role, queue in zip(Role, queues, strict=True)}
+    return {role: living_workers(queue, heard, now) for role, queue in zip(Role, queues, strict=True)}
 
 
-def _workers(queue: DescribeTaskQueueResponse, heard: dict[str, datetime], now: datetime) -> Workers:
+def living_workers(queue: DescribeTaskQueueResponse, heard: dict[str, datetime], now: datetime) -> Workers:
+    """Those of a queue, of which the server says `now` who polled it and which build is current."""
     living = [poller for poller in queue.pollers if _lives(poller.identity, _polled_at(poller), heard, now)]
     current = _current_version(queue)
-    return Workers(len(living), sum(_version(poller) == current for poller in living))
+    return Workers(len(living), sum(current in (None, _version(poller)) for poller in living))
 
 
-def _current_version(queue: DescribeTaskQueueResponse) -> tuple[str, str]:
-    """The deployment and the build that begin what is new in a queue; both empty for workers without a build id."""
+def _current_version(queue: DescribeTaskQueueResponse) -> tuple[str, str] | None:
+    """The deployment and the build that begin what is new in a queue; both empty for workers without a build id.
+
+    `None` if the server does not say it so: older ones name both in one word.
+    """
     routing = queue.versioning_info
+    if not routing.HasField("current_deployment_version") and routing.current_version not in UNVERSIONED:
+        return None
     is_replaced = routing.ramping_version_percentage >= 100
     version = routing.ramping_deployment_version if is_replaced else routing.current_deployment_version
     return version.deployment_name, version.build_id
