@@ -34,7 +34,8 @@ async def test_a_worker_of_an_earlier_version_leaves_a_run_to_one_that_can_begin
         await until(handle.fetch_history, lambda history: any(map(has_failed, history.events)))
     async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         assert (await handle.result()).status == "success"
-    assert (await world.run("log_later")).response == "All quiet."
+    run = await world.run("log_later")
+    assert (run.response, run.workflow_id, run.workflow_run_id) == ("All quiet.", handle.id, handle.result_run_id)
 
 
 @ON_SQLITE
@@ -44,6 +45,8 @@ async def test_what_an_earlier_version_starts_is_begun_as_it_would_begin_it(work
         AGENT_RUN, request, id="earlier", task_queue=working.settings.task_queue, result_type=RunResult
     )
     assert await handle.result() == RunResult("success", "log_earlier")
+    run = await working.run("log_earlier")
+    assert (run.workflow_id, run.workflow_run_id) == (handle.id, handle.result_run_id)
     scheduled = [
         event.activity_task_scheduled_event_attributes.activity_type.name
         for event in (await handle.fetch_history()).events
