@@ -4,6 +4,7 @@ A whole number may come as digits in a string, a boolean in many spellings, and 
 string. Text must be such that every database takes it.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "i
 MAX_NUMBER = 2**31 - 1
 # What is meant by any year beyond these is none that a calendar, here or in Temporal, is asked for.
 YEARS = range(1970, 2101)
+NUMBER = re.compile(r"\s*[-+]?[0-9.]+\s*")
 
 
 def is_blank(value: Any) -> bool:
@@ -49,6 +51,13 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _no_number(value: Any) -> Any:
+    # Seconds or milliseconds, of which zone: nobody knows.
+    if isinstance(value, int | float) or (isinstance(value, str) and NUMBER.fullmatch(value)):
+        raise ValueError("must be a time with its offset, such as 2026-11-30T09:00:00Z")
+    return value
+
+
 def _in_utc(value: datetime) -> datetime:
     # An offset may lead beyond the first and the last year that there are.
     if not (1 < value.year < 9999 and value.astimezone(UTC).year in YEARS):
@@ -70,7 +79,12 @@ Whole = Annotated[int, Field(le=MAX_NUMBER), WHOLE]
 Positive = Annotated[int, Field(ge=1, le=MAX_NUMBER), WHOLE]
 CreditBudget = Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE]
 Text = Annotated[str, AfterValidator(require_storable), written_as(r"^[^\u0000]*$")]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc), written_as(r"^(19[7-9]|20[0-9]|2100)")]
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_no_number),
+    AfterValidator(_in_utc),
+    written_as(r"^(19[7-9]|20[0-9]|2100)"),
+]
 Words = Annotated[
     str,
     AfterValidator(require_storable),

@@ -34,7 +34,11 @@ def as_sent(query: dict[str, Any], schemas: dict[str, Schema]) -> dict[str, Any]
 
 
 def _last(value: Any) -> Any:
-    return value[-1] if isinstance(value, list) else value
+    """The last of several values; a list in a list is as many more of them."""
+    if not isinstance(value, list):
+        return value
+    flat = [one for each in value for one in (each if isinstance(each, list) else [each])]
+    return flat[-1] if flat else ""
 
 
 def _each_once(names: list[Any]) -> list[Any]:

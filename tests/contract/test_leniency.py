@@ -41,3 +41,4 @@ def test_the_last_value_of_a_query_counts_unless_it_is_a_list() -> None:
     schemas = SCHEMAS | {"tags": {"type": "array"}}
     sent = {"top": ["1", "2"], "tags": ["a", "b"], "label": []}
     assert as_sent(sent, schemas) == {"top": "2", "tags": ["a", "b"], "label": ""}
+    assert as_sent({"top": [1, ["two", 3]], "bot_id": [[]]}, schemas) == {"top": 3, "bot_id": ""}
