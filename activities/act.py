@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from temporalio import activity
 
 from activities.call_progress import showing_progress
-from activities.durable_write import read_durably, write_durably
+from activities.durable_database import read_durably, write_durably
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_call
 from activities.toolbox import Toolbox

@@ -5,7 +5,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.durable_write import write_durably
+from activities.durable_database import write_durably
 from activities.heartbeating import heartbeating
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import DeliveryResult

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.durable_write import write_durably
+from activities.durable_database import write_durably
 from activities.handover import is_handed_over
 from activities.heartbeating import heartbeating
 from heartbeat.domain.bounds import PROVIDER

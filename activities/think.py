@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.durable_write import read_durably, write_durably
+from activities.durable_database import read_durably, write_durably
 from activities.handover import counting_attempt, handed_over, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_answer, count_failure

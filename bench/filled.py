@@ -21,7 +21,6 @@ from bench.tenant import Tenant, seed
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import M, columns, exactly_one
 from heartbeat.store.migrations import migrate
-from heartbeat.store.notifications.messages import fill_kinds
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.retention.pruning import PruningTurn
 from heartbeat.store.tables.bots import Bot
@@ -68,10 +67,6 @@ async def filled(url: str, heartbeats: int, logs: int, directory: Path) -> Tenan
     migrate.upgrade(url)
     done = directory / f"filled-{url.partition(':')[0]}-{heartbeats}-{logs}"
     if done.exists():
-        if _written(url, fill_kinds):
-            while _written(url, fill_kinds):
-                pass
-            vacuum(url)
         return _written(url, _tenant_of)
     # The audit log has its head when a transaction has ended.
     tenant = _written(url, _seed, heartbeats)

@@ -30,11 +30,9 @@ MEND = {
 }
 NOT_SERVED = "No worker has the role {role}: start one with `heartbeat worker --role {role}`."
 # Of workers with a build id.
-MEND_BUILD = "a worker of the current build (`temporal worker deployment set-current-version` says which one that is)"
-NOT_CURRENT = (
-    "No worker that has the role {role} is of the current build: start one, or make its build the current one with "
-    "`temporal worker deployment set-current-version`."
-)
+MAKE_CURRENT = "start one, or make its build the current one with `temporal worker deployment set-current-version`"
+MEND_BUILD = f"a worker of the current build ({MAKE_CURRENT})"
+NOT_CURRENT = f"No worker that has the role {{role}} is of the current build: {MAKE_CURRENT}."
 
 
 class Up(BaseModel):

@@ -4,11 +4,11 @@ A whole number may come as digits in a string, a boolean in many spellings, and 
 string. Text must be such that every database takes it.
 """
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticKnownError
 
 from heartbeat.domain.text import UNSTORABLE
 
@@ -17,7 +17,6 @@ FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "i
 MAX_NUMBER = 2**31 - 1
 # What is meant by any year beyond these is none that a calendar, here or in Temporal, is asked for.
 YEARS = range(1970, 2101)
-NUMBER = re.compile(r"\s*[-+]?[0-9.]+\s*")
 
 
 def is_blank(value: Any) -> bool:
@@ -52,10 +51,18 @@ def _not_blank(text: str) -> str:
 
 
 def _no_number(value: Any) -> Any:
-    # Seconds or milliseconds, of which zone: nobody knows.
-    if isinstance(value, int | float) or (isinstance(value, str) and NUMBER.fullmatch(value)):
-        raise ValueError("must be a time with its offset, such as 2026-11-30T09:00:00Z")
+    # Pydantic would take one for seconds, or for milliseconds.
+    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
+        raise PydanticKnownError("datetime_type")
     return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 import worker
-from activities import durable_write
+from activities import durable_database
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
@@ -44,7 +44,7 @@ class Leaving(Database):
 async def test_no_attempt_is_counted_and_no_call_made_twice(
     world: World, model: ModelServer, desk: ToolServer, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, int]
 ) -> None:
-    monkeypatch.setattr(durable_write, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(durable_database, "RETRY_SECONDS", 0)
     await connect(world, desk)
     model.script(asks(book("a castle")), asks(book("a boat")), says("That is that."))
     settings = world.settings.model_copy(update={"provider_concurrency": bounds})

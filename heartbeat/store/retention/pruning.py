@@ -64,7 +64,8 @@ class Pruning:
         """Look through the bots that are due, and once an hour for what is removed by its age alone.
 
         The latter comes first, with a share of the time, and until it is done again the next minute: bots can have more
-        to be removed than there is time for. Returns how many rows went.
+        to be removed than there is time for. Before either, what workers of the version before leave out is filled in.
+        Returns how many rows went.
         """
         pruned, turn = 0, PruningTurn(self._database, now, seconds)
         await PruningTurn(self._database, now, seconds * SHARE).fill_kinds()
